@@ -1,0 +1,46 @@
+// Package checks judges: the registry of every rule and check by name, the
+// runner, and the findings. It opens no connection and prints nothing; what it
+// judges are plain data: the plan, the facts read from nodes and Barman hosts.
+package checks
+
+import (
+	"time"
+
+	"github.com/pgconcord/pgconcord/internal/barman"
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// Check is one thing that is judged. Checks are values, listed once in
+// registry.go; documentation, SARIF rules and tests derive from that list.
+type Check struct {
+	Name     string          // "family/name": never changes meaning, is never reused
+	Title    string          // one line: what must hold
+	Why      string          // what happens to whom when it does not
+	Remedy   string          // how to mend it; ends with a period
+	Source   string          // clause or documentation page that demands it
+	Severity schema.Severity // of a failure
+	Needs    Needs
+	// Run judges. It returns a finding for every subject it looked at, passes
+	// too; the runner turns a missing answer into an "unknown" one. Nil for
+	// layout rules, which the schema evaluates.
+	Run func(Input) []Finding
+}
+
+// Needs says what a check cannot do without.
+type Needs uint8
+
+// What a check may need.
+const (
+	NeedsPlan   Needs = 1 << iota // a topology alone: a layout rule
+	NeedsFacts                    // facts from every node
+	NeedsBarman                   // what the Barman hosts say
+)
+
+// Input is all that a check may look at.
+type Input struct {
+	Plan    *schema.Topology
+	Cluster *catalog.Cluster
+	Barman  map[string]*barman.Host // keyed by the plan's name; nil where none was read
+	Now     time.Time
+}

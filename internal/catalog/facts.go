@@ -1,0 +1,209 @@
+// Package catalog reads what the nodes of a cluster know about themselves and
+// each other into one neutral model, whatever replicates them: one file per
+// flavour fills it. It never judges; checks do.
+//
+// Facts are plain data: saved as JSON and judged later they give the same
+// findings as a live run. They hold no secret: connection strings are reduced
+// to host:port/database.
+package catalog
+
+import (
+	"time"
+)
+
+// FormatVersion of [Cluster] as JSON. Additions keep the number, a changed or
+// removed meaning raises it.
+//
+//	1: first
+const FormatVersion = 1
+
+// Flavour is what replicates a node.
+type Flavour string
+
+// The flavours that are known.
+const (
+	BDR36     Flavour = "bdr-3.6"
+	BDR37     Flavour = "bdr-3.7"
+	PGD4      Flavour = "pgd-4"
+	PGD5      Flavour = "pgd-5"
+	PGD6      Flavour = "pgd-6"
+	PGLogical Flavour = "pglogical-2"
+	Native    Flavour = "native"
+	Unknown   Flavour = "unknown"
+)
+
+// Cluster is what was read from all nodes at about one time.
+type Cluster struct {
+	Format  int             `json:"format"`
+	TakenAt time.Time       `json:"taken_at"`
+	Nodes   map[string]Node `json:"nodes"` // keyed by the plan's name of the node
+}
+
+// Node is the result of asking one node: Facts, or the failure that kept them.
+type Node struct {
+	Facts   *Facts   `json:"facts,omitempty"`
+	Failure *Failure `json:"failure,omitempty"`
+}
+
+// Failure says why a node, or a part of what it knows, could not be read.
+type Failure struct {
+	Part      Part   `json:"part,omitempty"` // empty: the whole node
+	Attempted string `json:"attempted"`
+	Reason    string `json:"reason"` // a cluster.Reason
+	Detail    string `json:"detail"`
+	Remedy    string `json:"remedy,omitempty"` // the missing GRANT, when that is the cause
+}
+
+// Part names a group of facts that is read, and can fail, by itself.
+type Part string
+
+// The parts of [Facts].
+const (
+	PartServer        Part = "server"
+	PartNodes         Part = "nodes"
+	PartSubscriptions Part = "subscriptions"
+	PartSlots         Part = "slots"
+	PartSenders       Part = "senders"
+	PartOrigins       Part = "origins"
+	PartSets          Part = "replication sets"
+	PartCommits       Part = "commit timestamps"
+)
+
+// Facts is everything read from one node in one short read-only session.
+// A part that could not be read is empty and listed in Gaps: a check that needs
+// it must answer "unknown", never "pass".
+type Facts struct {
+	ReadAt    time.Time     `json:"read_at"`    // the tool's clock, at the start
+	ServerNow time.Time     `json:"server_now"` // the node's clock, between ReadAt and ReadAt+RoundTrip
+	RoundTrip time.Duration `json:"round_trip"` // of the query that read ServerNow
+
+	Server     Server            `json:"server"`
+	Flavour    Flavour           `json:"flavour"`
+	Extensions map[string]string `json:"extensions"` // name to installed version
+	Settings   map[string]string `json:"settings"`   // the server settings that checks judge
+
+	LocalName     string         `json:"local_name"` // the node's name in its own catalog
+	Peers         []Peer         `json:"peers"`      // the nodes it knows, itself among them
+	Subscriptions []Subscription `json:"subscriptions"`
+	Slots         []Slot         `json:"slots"`
+	Senders       []Sender       `json:"senders"`
+	Origins       []Origin       `json:"origins"`
+	Sets          []Set          `json:"sets"`
+	Commits       []Commit       `json:"commits"` // latest commit applied per origin
+
+	Gaps []Failure `json:"gaps,omitempty"`
+}
+
+// Gap returns the failure that kept a part from being read, or nil.
+func (f *Facts) Gap(parts ...Part) *Failure {
+	for i := range f.Gaps {
+		for _, p := range parts {
+			if f.Gaps[i].Part == p {
+				return &f.Gaps[i]
+			}
+		}
+	}
+	return nil
+}
+
+// Server describes the PostgreSQL server and its database.
+type Server struct {
+	Version    string `json:"version"`     // "15.18"
+	VersionNum int    `json:"version_num"` // 150018
+	SystemID   string `json:"system_id"`   // pg_control_system(), decimal
+	Database   string `json:"database"`
+	User       string `json:"user"` // whom the tool logged in as
+	InRecovery bool   `json:"in_recovery"`
+	Encoding   string `json:"encoding"`
+	Collation  string `json:"collation"`
+	WALInsert  LSN    `json:"wal_insert"`
+	WALFlush   LSN    `json:"wal_flush"`
+}
+
+// Peer is a node as another node's catalog has it.
+type Peer struct {
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	Address string `json:"address"` // host:port/database of its DSN
+	State   string `json:"state,omitempty"`
+}
+
+// Subscription is one incoming edge as its subscriber has it.
+type Subscription struct {
+	Name     string   `json:"name"`
+	Provider string   `json:"provider"` // name of the providing node
+	Address  string   `json:"address"`  // host:port/database of the provider DSN
+	Slot     string   `json:"slot"`     // its slot on the provider, and its origin here
+	Sets     []string `json:"sets"`
+	Enabled  bool     `json:"enabled"`
+	State    State    `json:"state"`
+	RawState string   `json:"raw_state"` // the flavour's own word
+}
+
+// State of a subscription in neutral words.
+type State string
+
+// The states; a word of the flavour that is not known is StateUnknown.
+const (
+	StateReplicating State = "replicating"
+	StateCatchup     State = "catching up" // initial copy or catch-up under way
+	StateDown        State = "down"
+	StateDisabled    State = "disabled"
+	StateUnknown     State = "unknown"
+)
+
+// Slot is one replication slot.
+type Slot struct {
+	Name           string `json:"name"`
+	Plugin         string `json:"plugin,omitempty"`
+	Type           string `json:"type"` // "logical" or "physical"
+	Database       string `json:"database,omitempty"`
+	Temporary      bool   `json:"temporary,omitempty"`
+	Active         bool   `json:"active"`
+	ActivePID      int    `json:"active_pid,omitempty"`
+	RestartLSN     LSN    `json:"restart_lsn"`
+	ConfirmedFlush LSN    `json:"confirmed_flush"`      // logical slots only
+	WALStatus      string `json:"wal_status,omitempty"` // reserved, extended, unreserved, lost; PostgreSQL 13+
+}
+
+// Sender is one walsender, a row of pg_stat_replication.
+type Sender struct {
+	PID         int           `json:"pid"`
+	Application string        `json:"application"`
+	Client      string        `json:"client,omitempty"`
+	State       string        `json:"state"`
+	Sent        LSN           `json:"sent"`
+	Write       LSN           `json:"write"`
+	Flush       LSN           `json:"flush"`
+	Replay      LSN           `json:"replay"`
+	ReplyAge    time.Duration `json:"reply_age"` // now() - reply_time; negative with clock skew
+	ReplyKnown  bool          `json:"reply_known"`
+}
+
+// Origin is a replication origin and how far it was applied here.
+type Origin struct {
+	Name   string `json:"name"`
+	Remote LSN    `json:"remote"` // last commit applied, in the provider's WAL; 0/0 when nothing was since start
+}
+
+// Set is a replication set that the node offers.
+type Set struct {
+	Name   string     `json:"name"`
+	Tables []SetTable `json:"tables"`
+}
+
+// SetTable is a table of a replication set.
+type SetTable struct {
+	Schema    string   `json:"schema"`
+	Name      string   `json:"name"`
+	Columns   []string `json:"columns,omitempty"` // nil: all
+	RowFilter bool     `json:"row_filter,omitempty"`
+}
+
+// Commit is the newest commit in the node's commit-timestamp window that came
+// from an origin; Origin is "" for the node's own transactions. At is the
+// origin's clock.
+type Commit struct {
+	Origin string    `json:"origin"`
+	At     time.Time `json:"at"`
+}
