@@ -19,6 +19,7 @@ const (
 	Denied      Reason = "permission denied" // a relation or function the role may not read
 	TimedOut    Reason = "timed out"         // a statement ran into its timeout
 	Lost        Reason = "connection lost"   // the server went away in between
+	Interrupted Reason = "interrupted"       // the caller's context ended
 	Failed      Reason = "failed"            // anything else
 )
 
@@ -47,11 +48,33 @@ func ReasonOf(err error) Reason {
 	return Failed
 }
 
-// Settings of the sessions that are opened on a checked node.
+// Settings of the sessions that are opened on a checked node. The zero value
+// means the defaults.
 type Settings struct {
 	Application      string        // application_name; default "pgconcord"
-	ConnectTimeout   time.Duration // default 5 s
-	StatementTimeout time.Duration // default 30 s
+	ConnectTimeout   time.Duration // until the session is ready, all addresses together; default 5 s
+	StatementTimeout time.Duration // default 30 s; the server's own, and the base of Session.Deadline
 	LockTimeout      time.Duration // default 2 s
 	IdleTimeout      time.Duration // idle_in_transaction_session_timeout; default 60 s
+}
+
+// Defaults returns the settings with the default in every field that is zero.
+func (s Settings) Defaults() Settings {
+	if s.Application == "" {
+		s.Application = "pgconcord"
+	}
+	for _, d := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{
+		{&s.ConnectTimeout, 5 * time.Second},
+		{&s.StatementTimeout, 30 * time.Second},
+		{&s.LockTimeout, 2 * time.Second},
+		{&s.IdleTimeout, time.Minute},
+	} {
+		if *d.field <= 0 {
+			*d.field = d.value
+		}
+	}
+	return s
 }
