@@ -91,6 +91,9 @@ type Facts struct {
 	Sets          []Set          `json:"sets"`
 	Commits       []Commit       `json:"commits"` // latest commit applied per origin
 
+	Defaults []SettingDefault `json:"setting_defaults"` // of settings that checks judge, for other sessions than the tool's
+	Group    *Group           `json:"group,omitempty"`  // BDR and PGD only
+
 	Gaps []Failure `json:"gaps,omitempty"`
 }
 
@@ -124,8 +127,8 @@ type Server struct {
 type Peer struct {
 	Name    string `json:"name"`
 	ID      string `json:"id"`
-	Address string `json:"address"` // host:port/database of its DSN
-	State   string `json:"state,omitempty"`
+	Address string `json:"address"`         // host:port/database of its DSN
+	State   string `json:"state,omitempty"` // a PeerState, where the flavour has states
 }
 
 // Subscription is one incoming edge as its subscriber has it.
@@ -133,7 +136,8 @@ type Subscription struct {
 	Name     string   `json:"name"`
 	Provider string   `json:"provider"` // name of the providing node
 	Address  string   `json:"address"`  // host:port/database of the provider DSN
-	Slot     string   `json:"slot"`     // its slot on the provider, and its origin here
+	Slot     string   `json:"slot"`     // its slot on the provider
+	Origin   string   `json:"origin"`   // its replication origin here; empty: not known
 	Sets     []string `json:"sets"`
 	Enabled  bool     `json:"enabled"`
 	State    State    `json:"state"`
