@@ -2,102 +2,165 @@
 // six PostgreSQL nodes in a full pglogical mesh over three "datacenters" and
 // three Barman hosts that stream from them, with faults and divergence on
 // demand. Nothing of it is needed to check, compare or report.
+//
+// Everything listens on 127.0.0.1 and trusts whoever connects there, so a lab
+// holds made-up rows only. It runs as root (servers then run as the postgres
+// account, Barman as the barman account) or as an ordinary user.
+//
+// Whatever ends the process, kill -9 included, a reaper ends the servers and
+// removes the folder; see reaper.go.
 package lab
 
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // The nodes of the lab, in the specification's order 1 to 6: the first shard is
 // on 1, 2 and 5, the second on 3, 4 and 6, reference data on all.
 var NodeNames = []string{"dc1n1", "dc1n2", "dc2n1", "dc2n2", "dr1n1", "dr1n2"}
 
-// Options of [Up].
+// Database is the application database on every node.
+const Database = "app"
+
+// The roles on every node. Reader may read what a check or comparison needs
+// and nothing else; the topology of the lab logs in with it.
+const (
+	Superuser = "postgres"
+	Reader    = "pgconcord"
+)
+
+// Options of [Up] and [Servers].
 type Options struct {
-	Dir    string                        // for data, sockets and logs; default: a new short temporary folder, removed by Down
+	Dir    string                        // for data and logs; default: a new temporary folder, removed by Down
 	PGBin  string                        // folder with initdb and postgres; default: found, see FindServer
 	Barman bool                          // bring up the three Barman hosts too
 	Log    func(format string, a ...any) // what it is doing; default: nothing
+	InitDB []string                      // more arguments for initdb, such as --locale=en_US.UTF-8
+	Config []string                      // more lines for postgresql.conf
 }
 
-// Lab is a running cluster.
+// Lab is a running cluster. Its methods may be used by several goroutines, but
+// faults on the same edge or node are the caller's to order.
 type Lab struct {
-	Dir   string
-	nodes map[string]*Node
-}
+	Dir string
 
-// Node is one PostgreSQL server of the lab.
-type Node struct {
-	Name string
-	Port int
+	home    *home
+	server  Server
+	log     func(format string, a ...any)
+	started time.Time
+
+	mu      sync.Mutex
+	order   []string            // nodes in the specification's order, joined ones last
+	nodes   map[string]*Node    // by name
+	members map[string][]string // replication set to the nodes that hold it
+	proxies map[edge]*proxy     // edges that run through one
+	barman  map[string]*barmanHost
 }
 
 // Up brings the cluster up and returns when every edge replicates and the seed
-// rows are everywhere.
-func Up(ctx context.Context, opt Options) (*Lab, error) { return nil, errors.New("not built yet") }
-
-// Down stops everything at once and removes the folder unless it was given.
-func (l *Lab) Down() error { return nil }
-
-// Node returns a node by name and panics when there is none.
-func (l *Lab) Node(name string) *Node { return l.nodes[name] }
-
-// Nodes returns the nodes in the specification's order, joined ones last.
-func (l *Lab) Nodes() []*Node { return nil }
-
-// DSN returns the connection string of the node for the application database.
-func (n *Node) DSN() string { return "" }
-
-// Exec runs SQL on the node; what it writes replicates as usual.
-func (n *Node) Exec(ctx context.Context, sql string, args ...any) error { return nil }
-
-// Scalar runs a query on the node that gives one value, and returns it as text.
-func (n *Node) Scalar(ctx context.Context, sql string, args ...any) (string, error) { return "", nil }
-
-// ExecLocal runs SQL on the node under a replication origin of its own, so that
-// what it writes stays on this node: every kind of divergence is made with it.
-func (n *Node) ExecLocal(ctx context.Context, sql string, args ...any) error { return nil }
-
-// Crash ends the node at once (SIGQUIT to the postmaster).
-func (n *Node) Crash() error { return nil }
-
-// Start starts a stopped node and waits until it answers.
-func (n *Node) Start(ctx context.Context) error { return nil }
-
-// Topology writes the plan of the lab as YAML, with its real connection strings,
-// slots and Barman configuration files.
-func (l *Lab) Topology() []byte { return nil }
-
-// Barrier returns when everything written so far on any node is applied on
-// every subscriber whose edge is enabled.
-func (l *Lab) Barrier(ctx context.Context) error { return nil }
-
-// DisableEdge switches the subscription from provider to subscriber off.
-func (l *Lab) DisableEdge(ctx context.Context, provider, subscriber string) error { return nil }
-
-// EnableEdge switches it on again and waits until it replicates.
-func (l *Lab) EnableEdge(ctx context.Context, provider, subscriber string) error { return nil }
-
-// Stall makes the edge run through a TCP proxy that accepts and forwards
-// nothing until Resume.
-func (l *Lab) Stall(ctx context.Context, provider, subscriber string) error { return nil }
-
-// Resume lets a stalled edge flow again and waits until it replicates.
-func (l *Lab) Resume(ctx context.Context, provider, subscriber string) error { return nil }
-
-// JoinUnderLag adds a seventh node, joined by a logical copy while updates of
-// another node are still on their way: on it, and only on it, the rows whose
-// keys are returned stay old for good. Everything is caught up on return.
-func (l *Lab) JoinUnderLag(ctx context.Context) (joiner string, stale []string, err error) {
-	return "", nil, nil
+// rows are everywhere. It fails with a [*NotFoundError] when there is nothing
+// to run it with.
+func Up(ctx context.Context, opt Options) (*Lab, error) {
+	server, err := mustFind(ctx, opt.PGBin, true)
+	if err != nil {
+		return nil, err
+	}
+	if opt.Barman {
+		if _, err := findBarman(); err != nil {
+			return nil, err
+		}
+	}
+	h, err := newHome(opt, server)
+	if err != nil {
+		return nil, err
+	}
+	l := &Lab{
+		Dir: h.dir, home: h, server: server, log: h.log, started: time.Now(),
+		order: slices.Clone(NodeNames), nodes: map[string]*Node{}, members: map[string][]string{},
+		proxies: map[edge]*proxy{}, barman: map[string]*barmanHost{},
+	}
+	for set, nodes := range placement {
+		l.members[set] = slices.Clone(nodes)
+	}
+	for _, name := range NodeNames {
+		l.nodes[name] = h.node(name, opt, meshConfig)
+	}
+	if err := l.up(ctx, opt); err != nil {
+		return nil, errors.Join(err, l.Down())
+	}
+	return l, nil
 }
 
-// JoinCleanly adds a node with no change on its way; it ends equal.
-func (l *Lab) JoinCleanly(ctx context.Context, name string) error { return nil }
+func (l *Lab) up(ctx context.Context, opt Options) error {
+	if err := l.each(ctx, func(ctx context.Context, n *Node) error { return n.create(ctx) }); err != nil {
+		return err
+	}
+	l.mark("six nodes run: PostgreSQL %s from %s", l.server.Version, l.server.Bin)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return l.meshUp(ctx) })
+	if opt.Barman {
+		g.Go(func() error { return l.barmanUp(ctx) })
+	}
+	return g.Wait()
+}
 
-// StopWALReceiver ends the WAL receiver of one Barman server section.
-func (l *Lab) StopWALReceiver(ctx context.Context, host, server string) error { return nil }
+// Down stops everything at once and removes the folder unless it was given.
+func (l *Lab) Down() error {
+	for _, n := range l.Nodes() {
+		n.dropConnections()
+	}
+	l.mu.Lock()
+	for e, p := range l.proxies {
+		p.close()
+		delete(l.proxies, e)
+	}
+	l.mu.Unlock()
+	return l.home.down()
+}
 
-// StartWALReceiver starts it again and waits until its slot is active.
-func (l *Lab) StartWALReceiver(ctx context.Context, host, server string) error { return nil }
+// Detach leaves the lab running when the process ends; [Remove] ends it. Edges
+// that are stalled at that moment stay cut.
+func (l *Lab) Detach() error { return l.home.detach() }
+
+// Node returns a node by name and panics when there is none.
+func (l *Lab) Node(name string) *Node {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n, ok := l.nodes[name]
+	if !ok {
+		panic(fmt.Sprintf("the lab has no node %q, only %v", name, l.order))
+	}
+	return n
+}
+
+// Nodes returns the nodes in the specification's order, joined ones last.
+func (l *Lab) Nodes() []*Node {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	nodes := make([]*Node, len(l.order))
+	for i, name := range l.order {
+		nodes[i] = l.nodes[name]
+	}
+	return nodes
+}
+
+// each runs f for all nodes at once.
+func (l *Lab) each(ctx context.Context, f func(context.Context, *Node) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, n := range l.Nodes() {
+		g.Go(func() error { return f(ctx, n) })
+	}
+	return g.Wait()
+}
+
+// mark logs what has been reached, with the seconds since the start.
+func (l *Lab) mark(format string, a ...any) {
+	l.log("%5.1f s  %s", time.Since(l.started).Seconds(), fmt.Sprintf(format, a...))
+}

@@ -1,0 +1,216 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// meshConfig is what a node of the mesh needs besides [baseConfig].
+// synchronous_commit has the apply workers report a commit as flushed at once,
+// not with the next second's status message: barriers are quick then.
+var meshConfig = []string{
+	"shared_preload_libraries = 'pglogical'",
+	"pglogical.conflict_resolution = 'last_update_wins'",
+	"pglogical.synchronous_commit = on",
+}
+
+// edge is one direction of replication.
+type edge struct{ provider, subscriber string }
+
+// subscription is the name of the edge's subscription. The slot on the provider
+// is named after it, so it has to differ from all others of the provider.
+func (e edge) subscription() string { return e.provider + "_to_" + e.subscriber }
+
+// slot is how pglogical names the edge's slot and its origin.
+func (e edge) slot() string {
+	return fmt.Sprintf("pgl_%s_%s_%s", Database, e.provider, e.subscription())
+}
+
+// Slot returns the name of the edge's slot on the provider, which also is that
+// of its origin on the subscriber.
+func (l *Lab) Slot(provider, subscriber string) string { return edge{provider, subscriber}.slot() }
+
+// meshUp makes the schema, the pglogical nodes, the edges and the seed rows.
+func (l *Lab) meshUp(ctx context.Context) error {
+	if err := l.each(ctx, func(ctx context.Context, n *Node) error { return l.prepare(ctx, n, true) }); err != nil {
+		return err
+	}
+	l.mark("schema, pglogical nodes and replication sets")
+	if err := l.each(ctx, func(ctx context.Context, n *Node) error {
+		for _, p := range l.Nodes() {
+			if p != n {
+				// The tables are empty on both sides, so nothing is copied.
+				if err := l.subscribe(ctx, edge{p.Name, n.Name}, false); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if err := l.Settle(ctx); err != nil {
+		return err
+	}
+	l.mark("all 30 edges replicate")
+	g, gctx := errgroup.WithContext(ctx)
+	for _, s := range seeds() {
+		g.Go(func() error { return l.Node(s.node).Exec(gctx, s.sql) })
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if err := l.Barrier(ctx); err != nil {
+		return err
+	}
+	l.mark("seed rows are on every node that should hold them")
+	return nil
+}
+
+// sets returns the replication sets that all the named nodes hold.
+func (l *Lab) sets(nodes ...string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var sets []string
+	for _, set := range setNames {
+		if !slices.ContainsFunc(nodes, func(n string) bool { return !slices.Contains(l.members[set], n) }) {
+			sets = append(sets, set)
+		}
+	}
+	return sets
+}
+
+// prepare makes the tables and the pglogical node with its replication sets,
+// and lets the reader see them.
+func (l *Lab) prepare(ctx context.Context, n *Node, withTables bool) error {
+	var sql strings.Builder
+	for _, set := range l.sets(n.Name) {
+		if withTables {
+			sql.WriteString(tables(set))
+		}
+	}
+	fmt.Fprintf(&sql, `
+CREATE EXTENSION pglogical;
+GRANT USAGE ON SCHEMA pglogical TO %[1]s;
+GRANT SELECT ON ALL TABLES IN SCHEMA pglogical TO %[1]s;
+SELECT pglogical.create_node('%[2]s', '%[3]s');`, Reader, n.Name, n.DSN())
+	for _, set := range l.sets(n.Name) {
+		fmt.Fprintf(&sql, `
+SELECT pglogical.create_replication_set('%[1]s');
+SELECT pglogical.replication_set_add_all_tables('%[1]s', '{%[1]s}');`, set)
+	}
+	return n.Exec(ctx, sql.String())
+}
+
+// subscribe makes an edge. With copy the subscriber's tables are filled from
+// the provider first.
+func (l *Lab) subscribe(ctx context.Context, e edge, copyRows bool) error {
+	sets := "{" + strings.Join(l.sets(e.provider, e.subscriber), ",") + "}"
+	return l.Node(e.subscriber).Exec(ctx, `SELECT pglogical.create_subscription($1::name, $2::text, $3::text[],
+		synchronize_structure := false, synchronize_data := $4::bool, forward_origins := '{}')`,
+		e.subscription(), l.Node(e.provider).DSN(), sets, copyRows)
+}
+
+// DisableEdge switches the subscription from provider to subscriber off.
+func (l *Lab) DisableEdge(ctx context.Context, provider, subscriber string) error {
+	e := edge{provider, subscriber}
+	if err := l.Node(subscriber).Exec(ctx, "SELECT pglogical.alter_subscription_disable($1::name, true)", e.subscription()); err != nil {
+		return err
+	}
+	return l.Node(provider).until(ctx, "the slot of "+e.subscription()+" is idle",
+		"SELECT NOT active FROM pg_replication_slots WHERE slot_name = $1", e.slot())
+}
+
+// EnableEdge switches it on again and waits until it replicates.
+func (l *Lab) EnableEdge(ctx context.Context, provider, subscriber string) error {
+	e := edge{provider, subscriber}
+	if err := l.Node(subscriber).Exec(ctx, "SELECT pglogical.alter_subscription_enable($1::name, true)", e.subscription()); err != nil {
+		return err
+	}
+	return l.replicates(ctx, e)
+}
+
+// replicates waits until both ends of an edge say that it streams.
+func (l *Lab) replicates(ctx context.Context, e edge) error {
+	if err := l.Node(e.subscriber).until(ctx, e.subscription()+" replicates",
+		"SELECT status = 'replicating' FROM pglogical.show_subscription_status($1::name)", e.subscription()); err != nil {
+		return err
+	}
+	return l.Node(e.provider).until(ctx, "the walsender of "+e.subscription()+" streams", `
+		SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+			WHERE s.slot_name = $1 AND r.state = 'streaming')`, e.slot())
+}
+
+// enabledEdges asks the subscribers that run which of their subscriptions are
+// on; edges that are stalled or cut or whose provider is down are left out.
+func (l *Lab) enabledEdges(ctx context.Context) ([]edge, error) {
+	var edges []edge
+	for _, n := range l.Nodes() {
+		if !n.Running() {
+			continue
+		}
+		rows, err := n.Rows(ctx, `SELECT o.node_name FROM pglogical.subscription s JOIN pglogical.node o ON o.node_id = s.sub_origin
+			WHERE s.sub_enabled ORDER BY 1`)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			if e := (edge{r[0], n.Name}); l.Node(r[0]).Running() && !l.held(e) {
+				edges = append(edges, e)
+			}
+		}
+	}
+	return edges, nil
+}
+
+// Settle returns when every edge that is enabled replicates: after a node came
+// back, for instance.
+func (l *Lab) Settle(ctx context.Context) error {
+	edges, err := l.enabledEdges(ctx)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range edges {
+		g.Go(func() error { return l.replicates(ctx, e) })
+	}
+	return g.Wait()
+}
+
+// Barrier returns when everything written so far on any node is applied on
+// every subscriber whose edge is enabled, and confirmed as flushed there. Nodes
+// that are down and edges that are stalled or cut are passed over.
+func (l *Lab) Barrier(ctx context.Context) error {
+	edges, err := l.enabledEdges(ctx)
+	if err != nil {
+		return err
+	}
+	slots := map[string][]string{}
+	for _, e := range edges {
+		slots[e.provider] = append(slots[e.provider], e.slot())
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for provider, names := range slots {
+		g.Go(func() error {
+			n := l.Node(provider)
+			// The message moves a stream in which nothing else happens. The flush
+			// position, not the insert position, which may lie behind a page header
+			// that no record follows.
+			if err := n.Exec(ctx, "SELECT pg_logical_emit_message(true, 'lab', 'barrier')"); err != nil {
+				return err
+			}
+			lsn, err := n.Scalar(ctx, "SELECT pg_current_wal_flush_lsn()")
+			if err != nil {
+				return err
+			}
+			return n.until(ctx, fmt.Sprintf("%s have confirmed %s", strings.Join(names, ", "), lsn),
+				"SELECT count(*) = $1 AND bool_and(confirmed_flush_lsn >= $2::pg_lsn) FROM pg_replication_slots WHERE slot_name = ANY ($3::text[])",
+				len(names), lsn, "{"+strings.Join(names, ",")+"}")
+		})
+	}
+	return g.Wait()
+}
