@@ -1,0 +1,68 @@
+package reports
+
+import (
+	"fmt"
+	"io"
+	"path"
+	"strings"
+)
+
+// Format is one way to render a report. Formats are values, listed once below;
+// the command line, its help and the tests derive from that list.
+type Format struct {
+	Name       string
+	Title      string   // one line: who reads it
+	Extensions []string // of file names that suggest it, longest first
+	Write      func(io.Writer, *Report, Options) error
+}
+
+// Options of a rendering. They change how a report looks, never what it says;
+// formats that machines read ignore them.
+type Options struct {
+	Width   int  // columns of the terminal; 0 means 80
+	Colour  bool // ANSI colour
+	Symbols bool // ✔ and ✘ in place of words
+	Verbose bool // passes and skipped checks one by one too
+}
+
+// formats is the registry.
+var formats = []Format{
+	{"text", "for people at a terminal", []string{".txt"}, writeText},
+	{"json", "the record: the whole report, versioned", []string{".json"}, writeJSON},
+}
+
+// Formats returns every format, in the order help lists them.
+func Formats() []Format { return formats }
+
+// FormatNames returns their names.
+func FormatNames() []string {
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// FormatByName finds a format.
+func FormatByName(name string) (Format, error) {
+	for _, f := range formats {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	return Format{}, fmt.Errorf("%q is no format: expected one of %s", name, strings.Join(FormatNames(), ", "))
+}
+
+// FormatByFile guesses a format from the ending of a file's name.
+func FormatByFile(name string) (Format, bool) {
+	base := strings.ToLower(path.Base(name))
+	best, found, length := Format{}, false, 0
+	for _, f := range formats {
+		for _, ext := range f.Extensions {
+			if strings.HasSuffix(base, ext) && len(ext) > length {
+				best, found, length = f, true, len(ext)
+			}
+		}
+	}
+	return best, found
+}

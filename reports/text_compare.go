@@ -1,0 +1,267 @@
+package reports
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgconcord/pgconcord/compare"
+)
+
+// textDifferences is how many differing keys of a table the terminal shows
+// without --verbose; the record holds all that were listed.
+const textDifferences = 10
+
+// stamp renders a moment in UTC to the second, exact the same to the
+// microsecond, PostgreSQL's own resolution.
+func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" }
+func exact(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05.000000") }
+
+// comparison shows tables, then the differing keys, then what was read.
+func (p *page) comparison(r *Report, verbose bool) error {
+	c := r.Comparison
+	if c == nil {
+		return nil
+	}
+	p.heading("Rows")
+	p.blank()
+	var rows [][]string
+	for _, t := range c.Tables {
+		rows = append(rows, []string{clean(tableName(t)), clean(t.DataSet), fmt.Sprint(len(t.Nodes)), grouped(rowsOf(t)),
+			p.tableVerdict(t.Verdict), grouped(t.Counts.Persistent), suspectsText(t.Counts)})
+	}
+	header := []string{"table", "data set", "nodes", "rows", "verdict", "differ", "other suspects"}
+	if err := p.grid(0, header, rows, 2, 3, 5); err != nil {
+		return err
+	}
+	for _, t := range c.Tables {
+		for _, why := range t.Reasons {
+			p.para("  "+p.paint(yellow, clean(tableName(t)))+": ", clean(why))
+		}
+	}
+	for _, t := range c.Tables {
+		if err := p.differences(t, verbose); err != nil {
+			return err
+		}
+	}
+	p.fence(c.Fence)
+	if verbose {
+		return p.coverage(c)
+	}
+	return nil
+}
+
+func tableName(t compare.Table) string { return t.Schema + "." + t.Name }
+
+// rowsOf is the largest number of rows that a node holds.
+func rowsOf(t compare.Table) int64 {
+	var n int64
+	for _, c := range t.Nodes {
+		n = max(n, c.Rows)
+	}
+	return n
+}
+
+func (p *page) tableVerdict(v compare.Verdict) string {
+	switch v {
+	case compare.Match:
+		return p.paint(green, string(v))
+	case compare.Different:
+		return p.paint(red, string(v))
+	}
+	return p.paint(yellow, string(v))
+}
+
+// suspectsText says what became of the suspects that are not real differences.
+func suspectsText(c compare.Counts) string {
+	var parts []string
+	for _, x := range []struct {
+		n    int64
+		word string
+	}{{c.Cleared, "cleared"}, {c.Volatile, "volatile"}, {c.Unverified, "unverified"}} {
+		if x.n > 0 {
+			parts = append(parts, grouped(x.n)+" "+x.word)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (p *page) differences(t compare.Table, verbose bool) error {
+	if len(t.Diffs) == 0 {
+		return nil
+	}
+	p.heading("Differing rows of " + clean(tableName(t)))
+	shown := t.Diffs
+	if !verbose && len(shown) > textDifferences {
+		shown = shown[:textDifferences]
+	}
+	for _, d := range shown {
+		p.blank()
+		p.para("  ", p.paint(bold, clean(keyText(t.Key, d.Key)))+": "+differenceText(d))
+		if err := p.versions(d); err != nil {
+			return err
+		}
+		if d.Cause != "" {
+			p.para("    likely cause: ", clean(d.Cause))
+		}
+	}
+	if more := int64(len(t.Diffs)-len(shown)) + t.Cut; more > 0 {
+		p.blank()
+		p.para("  ", fmt.Sprintf("%s more not shown here, %s of them not listed in the report either.", grouped(more), grouped(t.Cut)))
+	}
+	return nil
+}
+
+// differenceText says what kind of difference it is, how sure, who agrees.
+func differenceText(d compare.Difference) string {
+	s := fmt.Sprintf("%s, %s", d.Kind, d.Status)
+	if len(d.Columns) > 0 {
+		s += "; differs in " + strings.Join(cleanAll(d.Columns), ", ")
+	}
+	if len(d.Majority) > 0 {
+		return s + "; majority " + strings.Join(cleanAll(d.Majority), ", ")
+	}
+	return s + "; no majority"
+}
+
+// keyText renders "id=17" or "country=DE, no=4".
+func keyText(columns, key []string) string {
+	var parts []string
+	for i, k := range key {
+		if i < len(columns) {
+			k = columns[i] + "=" + k
+		}
+		parts = append(parts, k)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// versions shows a row of each node: which version it holds (the same letter
+// is the same content), when and where it was written, and what differs.
+func (p *page) versions(d compare.Difference) error {
+	letters := versionLetters(d)
+	header := []string{"node", "version", "committed", "origin"}
+	columns := d.Columns
+	if !slices.ContainsFunc(d.Versions, func(v compare.RowVersion) bool { return len(v.Values) > 0 }) {
+		columns = nil
+	}
+	header = append(header, cleanAll(columns)...)
+	var rows [][]string
+	for i, v := range d.Versions {
+		row := []string{clean(v.Node), p.versionText(d, v, letters[i]), commitText(v), originText(v)}
+		for _, c := range columns {
+			row = append(row, valueText(v, c))
+		}
+		rows = append(rows, row)
+	}
+	return p.grid(4, header, rows)
+}
+
+func (p *page) versionText(d compare.Difference, v compare.RowVersion, letter string) string {
+	if slices.Contains(d.Majority, v.Node) {
+		return letter
+	}
+	return p.paint(red, letter)
+}
+
+// versionLetters gives equal content the same letter, in node order.
+func versionLetters(d compare.Difference) []string {
+	var hashes, out []string
+	for _, v := range d.Versions {
+		if !v.Exists {
+			out = append(out, "no row")
+			continue
+		}
+		i := slices.Index(hashes, v.Hash)
+		if i < 0 {
+			i = len(hashes)
+			hashes = append(hashes, v.Hash)
+		}
+		out = append(out, string(rune('A'+i%26)))
+	}
+	return out
+}
+
+func commitText(v compare.RowVersion) string {
+	switch {
+	case v.CommitAt != nil:
+		return exact(*v.CommitAt)
+	case v.Exists:
+		return "not known"
+	}
+	return ""
+}
+
+func originText(v compare.RowVersion) string {
+	switch {
+	case v.Origin != "":
+		return clean(v.Origin)
+	case v.OriginRaw != "":
+		return clean(v.OriginRaw)
+	case v.Exists:
+		return "not known"
+	}
+	return ""
+}
+
+// valueText tells NULL from the text NULL by quoting text, and cuts what is
+// long; the record has it whole.
+func valueText(v compare.RowVersion, column string) string {
+	if !v.Exists {
+		return ""
+	}
+	value, ok := v.Values[column]
+	switch {
+	case !ok:
+		return "?"
+	case value == nil:
+		return "NULL"
+	}
+	return "'" + shorten(clean(*value), 40) + "'"
+}
+
+// shorten cuts a text to n runes, the last one an ellipsis.
+func shorten(s string, n int) string {
+	runes := []rune(s)
+	if len(runes) <= n {
+		return s
+	}
+	return string(runes[:n-1]) + "…"
+}
+
+func (p *page) fence(f compare.Fence) {
+	p.blank()
+	switch {
+	case !f.Needed:
+		p.para("", "No fence was needed: no row was suspect after the scan.")
+	case f.Passed:
+		p.para("", fmt.Sprintf("Fence passed on %s: suspects were read again after everything written before the scan's end was applied everywhere.",
+			plural(len(f.Edges), "edge", "edges")))
+	default:
+		p.para("", p.paint(yellow, "The fence did not pass")+": what is suspect could not be told from replication in flight.")
+		for _, e := range f.Edges {
+			if !e.Passed {
+				p.para("  - ", fmt.Sprintf("%s → %s: %s", clean(e.Provider), clean(e.Subscriber), clean(e.Reason)))
+			}
+		}
+	}
+}
+
+// coverage shows what was read where; without --verbose only the gaps are in
+// the reasons of the tables.
+func (p *page) coverage(c *compare.Result) error {
+	p.heading("What was read")
+	p.blank()
+	var rows [][]string
+	for _, t := range c.Tables {
+		for _, n := range t.Nodes {
+			state := n.LSN
+			if n.Error != "" {
+				state = clean(n.Error)
+			}
+			rows = append(rows, []string{clean(tableName(t)), clean(n.Node), grouped(n.Rows), shorten(n.Digest, 17), state})
+		}
+	}
+	return p.grid(0, []string{"table", "node", "rows", "digest", "snapshot LSN"}, rows, 2)
+}
