@@ -22,6 +22,7 @@ type Options struct {
 	Width   int  // columns of the terminal; 0 means 80
 	Colour  bool // ANSI colour
 	Symbols bool // ✔ and ✘ in place of words
+	Brief   bool // of text only the verdict
 	Verbose bool // passes and skipped checks one by one too
 }
 
@@ -29,6 +30,7 @@ type Options struct {
 var formats = []Format{
 	{"text", "for people at a terminal", []string{".txt"}, writeText},
 	{"json", "the record: the whole report, versioned", []string{".json"}, writeJSON},
+	{"nagios", "the line of a Nagios or Icinga plugin, with its exit codes", []string{".nagios"}, writeNagios},
 }
 
 // Formats returns every format, in the order help lists them.

@@ -16,6 +16,9 @@ import (
 func writeText(w io.Writer, r *Report, o Options) error {
 	p := &page{w: bufio.NewWriter(w), width: cmp.Or(o.Width, 80), colour: o.Colour, symbols: o.Symbols}
 	p.para(p.verdictMark(r.Verdict)+"  ", clean(r.Sentence))
+	if o.Brief {
+		return p.w.Flush()
+	}
 	p.findings("Failures", r.with(checks.Fail), r)
 	p.unknowns(r.unknowns())
 	p.findings("Waived", r.with(checks.Waived), r)

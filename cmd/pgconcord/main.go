@@ -1,6 +1,7 @@
-// Command pgconcord checks multi-master PostgreSQL clusters.
+// Command pgconcord checks multi-master PostgreSQL clusters: the plan, the
+// running cluster, and the rows.
 package main
 
-import "fmt"
+import "os"
 
-func main() { fmt.Println("not built yet") }
+func main() { os.Exit(newApp().run(os.Args[1:])) }

@@ -1,0 +1,19 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+)
+
+var errNotBuilt = errors.New("not built yet")
+
+func notYet(use string) *cobra.Command {
+	return &cobra.Command{Use: use, Hidden: true, RunE: func(*cobra.Command, []string) error { return errNotBuilt }}
+}
+func newCheckCmd(*app) *cobra.Command   { return notYet("check") }
+func newCompareCmd(*app) *cobra.Command { return notYet("compare") }
+func newFactsCmd(*app) *cobra.Command   { return notYet("facts") }
+func newRulesCmd(*app) *cobra.Command   { return notYet("rules") }
+func newExplainCmd(*app) *cobra.Command { return notYet("explain") }
+func newGrantsCmd(*app) *cobra.Command  { return notYet("grants") }

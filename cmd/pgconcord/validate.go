@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pgconcord/pgconcord/reports"
+)
+
+type validateOptions struct {
+	files []string
+	plan  planFlags
+}
+
+func newValidateCmd(a *app) *cobra.Command {
+	var o validateOptions
+	cmd := &cobra.Command{
+		Use:   "validate TOPOLOGY...",
+		Short: "Judge the plan alone; no database is contacted",
+		Long: `Judges a topology by every layout rule and by the house's own, without
+contacting anything. TOPOLOGY is CUE, YAML or JSON, or - for standard input;
+several files are merged into one plan.`,
+		Example: example(
+			"pgconcord validate topology.yaml",
+			"pgconcord validate topology.yaml --fail-on warning",
+			"pgconcord validate topology.yaml --format json --output plan.json",
+		),
+		Args: args(cobra.MinimumNArgs(1), "name at least one topology file"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			o.files = files
+			return runValidate(cmd.Context(), a, o)
+		},
+	}
+	o.plan.register(cmd.Flags())
+	return cmd
+}
+
+func runValidate(ctx context.Context, a *app, o validateOptions) error {
+	started := a.now()
+	plan, err := a.loadPlan(ctx, o.files, o.plan)
+	if err != nil {
+		return err
+	}
+	known, findings := judgePlan(plan)
+	in := a.reportInput(plan, o.files, started)
+	in.Checks, in.Findings = known, findings
+	return a.publish(reports.New("validate", in))
+}
