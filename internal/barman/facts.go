@@ -66,6 +66,9 @@ func (o Origin) Known() bool { return o.From != "" }
 // applied.
 type Settings struct {
 	Origin
+	// Local: read on the Barman host itself and that host is this machine, so
+	// that its loopback addresses are this machine's.
+	Local             bool   `json:"local,omitempty"`
 	Active            bool   `json:"active"`             // false: skipped by cron and "all"
 	Disabled          bool   `json:"disabled,omitempty"` // by Barman itself: conflicting paths
 	Address           string `json:"address"`            // host:port/database of conninfo

@@ -53,6 +53,7 @@ func (h *Host) readConfig(path string, now time.Time) {
 		s.Name = name
 		s.Settings = files.settings(name)
 		s.Settings.Origin = Origin{From: path, At: now}
+		s.Settings.Local = !files.copied
 		if dir := s.Settings.BackupDirectory; dir != "" && !files.copied {
 			var gaps []string
 			s.Home, s.Backups, gaps = readHome(dir, now)
