@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -135,14 +136,50 @@ func (l *Lab) EnableEdge(ctx context.Context, provider, subscriber string) error
 }
 
 // replicates waits until both ends of an edge say that it streams.
+//
+// An edge whose worker ended is helped: pglogical's manager looks after a lost
+// worker 5 s later when it noticed the end, and up to 180 s later when it did
+// not. Switching the subscription off and on again has it forget the lost worker
+// and start another one.
 func (l *Lab) replicates(ctx context.Context, e edge) error {
-	if err := l.Node(e.subscriber).until(ctx, e.subscription()+" replicates",
-		"SELECT status = 'replicating' FROM pglogical.show_subscription_status($1::name)", e.subscription()); err != nil {
+	provider, subscriber := l.Node(e.provider), l.Node(e.subscriber)
+	ctx, cancel := context.WithTimeoutCause(ctx, waitLimit, errWaitLimit)
+	defer cancel()
+	helped := time.Now()
+	for {
+		status, err := subscriber.Scalar(ctx, "SELECT status FROM pglogical.show_subscription_status($1::name)", e.subscription())
+		if isSyntax(err) {
+			return err
+		}
+		if status == "replicating" {
+			streams, err := provider.Scalar(ctx, `
+				SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+					WHERE s.slot_name = $1 AND r.state = 'streaming')`, e.slot())
+			if err == nil && streams == "t" {
+				return nil
+			}
+		}
+		if status == "down" && time.Since(helped) > 2*time.Second {
+			helped = time.Now()
+			if err := l.restartWorker(ctx, e); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("waiting until %s replicates: it is %q on %s: %w", e.subscription(), status, e.subscriber, context.Cause(ctx))
+		case <-time.After(40 * time.Millisecond):
+		}
+	}
+}
+
+func (l *Lab) restartWorker(ctx context.Context, e edge) error {
+	n := l.Node(e.subscriber)
+	if err := n.Exec(ctx, "SELECT pglogical.alter_subscription_disable($1::name, true)", e.subscription()); err != nil {
 		return err
 	}
-	return l.Node(e.provider).until(ctx, "the walsender of "+e.subscription()+" streams", `
-		SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
-			WHERE s.slot_name = $1 AND r.state = 'streaming')`, e.slot())
+	time.Sleep(100 * time.Millisecond) // for the manager to see it; when it does not, the next turn helps
+	return n.Exec(ctx, "SELECT pglogical.alter_subscription_enable($1::name, true)", e.subscription())
 }
 
 // enabledEdges asks the subscribers that run which of their subscriptions are

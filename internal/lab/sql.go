@@ -206,10 +206,14 @@ func (n *Node) ExecLocal(ctx context.Context, sql string, args ...any) error {
 	return nil
 }
 
-// until polls a query that gives one boolean until it is true. It ends with ctx,
-// after a minute at most.
+// No wait of the lab is longer, whatever its context allows.
+const waitLimit = time.Minute
+
+var errWaitLimit = errors.New("not within a minute")
+
+// until polls a query that gives one boolean until it is true.
 func (n *Node) until(ctx context.Context, what, sql string, args ...any) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute, errors.New("not within a minute"))
+	ctx, cancel := context.WithTimeoutCause(ctx, waitLimit, errWaitLimit)
 	defer cancel()
 	for {
 		v, err := n.Scalar(ctx, sql, args...)
