@@ -91,8 +91,11 @@ type Facts struct {
 	Sets          []Set          `json:"sets"`
 	Commits       []Commit       `json:"commits"` // latest commit applied per origin
 
-	Defaults []SettingDefault `json:"setting_defaults"` // of settings that checks judge, for other sessions than the tool's
-	Group    *Group           `json:"group,omitempty"`  // BDR and PGD only
+	Edition      string           `json:"edition,omitempty"` // SE or EE, of BDR 3
+	OwnedSlots   []OwnedName      `json:"owned_slots,omitempty"`
+	OwnedOrigins []OwnedName      `json:"owned_origins,omitempty"`
+	Pending      []Pending        `json:"pending,omitempty"`
+	Defaults     []SettingDefault `json:"setting_defaults,omitempty"` // of settings that checks judge
 
 	Gaps []Failure `json:"gaps,omitempty"`
 }
@@ -128,7 +131,7 @@ type Peer struct {
 	Name    string `json:"name"`
 	ID      string `json:"id"`
 	Address string `json:"address"`         // host:port/database of its DSN
-	State   string `json:"state,omitempty"` // a PeerState, where the flavour has states
+	State   string `json:"state,omitempty"`
 }
 
 // Subscription is one incoming edge as its subscriber has it.
