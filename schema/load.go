@@ -2,23 +2,126 @@ package schema
 
 import (
 	"context"
-	"errors"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"cuelang.org/go/cue/cuecontext"
 )
 
 // Options of [Load].
 type Options struct {
 	// Policy holds the house's own rules: CUE files of package topology.
 	Policy []Input
+	// Limit is how long evaluation may take before it is given up; 0 is
+	// [DefaultLimit].
+	Limit time.Duration
 }
+
+// DefaultLimit leaves room for a plan of several thousand nodes on a slow
+// machine, and ends a house rule that does not end.
+const DefaultLimit = time.Minute
 
 // Load reads one topology out of one or more inputs that are merged, and
 // judges it by every layout rule. It returns an [*InputError] when the inputs
-// have no usable shape; a topology that only breaks rules is no error.
+// have no usable shape, and a [*BrokenRuleError] (perhaps several, joined) when
+// a rule cannot be evaluated; a topology that only breaks rules is no error.
 func Load(ctx context.Context, inputs []Input, opt Options) (*Plan, error) {
-	return nil, errors.New("not built yet")
+	if opt.Limit <= 0 {
+		opt.Limit = DefaultLimit
+	}
+	type answer struct {
+		plan *Plan
+		err  error
+	}
+	done := make(chan answer, 1)
+	l := &loading{}
+	// CUE takes no context: what does not end is left behind, and named.
+	go func() {
+		var a answer
+		defer func() {
+			if r := recover(); r != nil {
+				a = answer{nil, &BrokenRuleError{Message: fmt.Sprintf("the CUE evaluator failed while %s: %v", l.stage(), r)}}
+			}
+			done <- a
+		}()
+		a.plan, a.err = l.load(inputs, opt)
+	}()
+	timer := time.NewTimer(opt.Limit)
+	defer timer.Stop()
+	select {
+	case a := <-done:
+		return a.plan, a.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("load topology: %w while %s", context.Cause(ctx), l.stage())
+	case <-timer.C:
+		return nil, &BrokenRuleError{Message: fmt.Sprintf("evaluation did not end within %s while %s", opt.Limit, l.stage())}
+	}
 }
 
-// Rules returns the built-in layout rules, sorted by name.
-func Rules() ([]Rule, error) {
-	return nil, errors.New("not built yet")
+// Digest returns the SHA-256 over names and contents of inputs, hex.
+func Digest(inputs []Input) string {
+	h := sha256.New()
+	for _, in := range inputs {
+		fmt.Fprintf(h, "%d %s\n%d\n", len(in.Name), in.Name, len(in.Data))
+		h.Write(in.Data)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// load works in steps and stops after the first that finds something: the
+// text, the shape, the house's own constraints, the rules.
+func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
+	ctx := cuecontext.New() // one for each run: it never frees what it has seen
+	l.enter("reading the policy")
+	house, err := parsePolicy(opt.Policy)
+	if err != nil {
+		return nil, err
+	}
+	l.enter("compiling the rules")
+	schema, err := compile(ctx, house)
+	if err != nil {
+		return nil, &InputError{Problems: syntaxProblems("policy", err)}
+	}
+	l.enter("reading the topology")
+	data, positions, err := merge(ctx, inputs)
+	if err != nil {
+		return nil, err
+	}
+	l.enter("checking the shape")
+	def := schema.LookupPath(pathTopology)
+	top := def.Unify(data)
+	if err := top.Validate(final...); err != nil {
+		c := &checker{positions: positions}
+		c.check(def, data, "")
+		if len(c.problems) == 0 {
+			c.cueErrors(err, "")
+		}
+		return nil, &InputError{Problems: sorted(c.problems)}
+	}
+	t := &Topology{}
+	if err := top.Decode(t); err != nil {
+		return nil, &InputError{Problems: []Problem{{Message: "the topology does not fit its Go form: " + err.Error()}}}
+	}
+	t.positions = positions
+	l.enter("evaluating the rules")
+	u := schema.FillPath(pathFacts, facts(t)).Unify(data)
+	if ps := constraints(u, positions); len(ps) > 0 {
+		return nil, &InputError{Problems: ps}
+	}
+	rules, err := readRules(u)
+	if err != nil {
+		return nil, brokenRule("", err)
+	}
+	if len(house) > 0 {
+		if err := markHouse(rules); err != nil {
+			return nil, err
+		}
+	}
+	vs, err := violations(u, rules, positions)
+	if err != nil {
+		return nil, err
+	}
+	return &Plan{Topology: t, Digest: Digest(inputs), Rules: rules, Violations: vs}, nil
 }

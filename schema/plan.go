@@ -41,6 +41,9 @@ type Rule struct {
 	Severity Severity
 	Enabled  bool
 	House    bool // not ours: from a user's policy file
+	// Fails and Passes are YAML, merged over the BDR-Worldwide topology (null
+	// takes away): the first breaks this rule alone, the second keeps it.
+	Fails, Passes string
 }
 
 // Violation is one thing in the plan that breaks a rule.

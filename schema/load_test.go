@@ -1,0 +1,62 @@
+package schema
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+func TestTheSpecifiedTopologyKeepsEveryRule(t *testing.T) {
+	p := load(t, worldwide)
+	require.Empty(t, p.Violations, listing(p.Violations))
+	require.Len(t, p.Digest, 64)
+	require.NotEmpty(t, p.Rules)
+
+	top := p.Topology
+	require.Equal(t, []string{"dc1n1", "dc1n2", "dc2n1", "dc2n2", "dr1n1", "dr1n2"}, top.NodeNames())
+	require.Equal(t, KindData, top.Nodes["dc1n1"].Kind, "a default")
+	require.Equal(t, RoleDR, top.Datacenters["DR"].Role)
+	require.Equal(t, []string{"shard1"}, top.Shards["first"].ReplicationSets)
+	require.Equal(t, "dr1n2", top.Barman["barman-dr"].Sources[1].Server)
+	require.Equal(t, "26h", top.Policy.Backup.MaxAge)
+	require.Equal(t, int64(10<<30), top.Policy.Slots.MaxRetainedBytes)
+	require.Equal(t, "bdr-worldwide.yaml:12:27", top.Pos("nodes", "dc1n1", "dsn").String())
+	require.Equal(t, "bdr-worldwide.yaml:12:3", top.Pos("nodes", "dc1n1", "kind").String(), "not written: the nearest ancestor")
+	require.Equal(t, "bdr-worldwide.yaml:26:37", top.Pos("shards", "first", "replicas", "2").String())
+}
+
+func TestEveryFaultOfABrokenTopologyIsNamed(t *testing.T) {
+	golden(t, topologies+"/broken.txt", listing(load(t, topologies+"/broken.yaml").Violations))
+}
+
+// The same plan gives the same findings in all three formats.
+func TestFormatsAgree(t *testing.T) {
+	b, err := os.ReadFile(topologies + "/broken.yaml")
+	require.NoError(t, err)
+	var tree any
+	require.NoError(t, yaml.Unmarshal(b, &tree))
+	j, err := json.MarshalIndent(tree, "", "  ")
+	require.NoError(t, err)
+	want := strip(load(t, topologies+"/broken.yaml").Violations)
+	for _, in := range []Input{{"b.json", j}, {"b.cue", append([]byte("package topology\n"), j...)}, {"-", j}, {"b.yaml", j}} {
+		p, err := Load(context.Background(), []Input{in}, Options{})
+		require.NoError(t, err, in.Name)
+		require.ElementsMatch(t, want, strip(p.Violations), in.Name)
+		for _, v := range p.Violations {
+			require.Equal(t, in.Name, v.Pos.File)
+			require.Greater(t, v.Pos.Line, 1)
+		}
+	}
+}
+
+func strip(vs []Violation) []string {
+	var out []string
+	for _, v := range vs {
+		out = append(out, v.Rule+" "+v.Subject+" "+v.Message)
+	}
+	return out
+}

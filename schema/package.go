@@ -1,0 +1,92 @@
+package schema
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/parser"
+)
+
+//go:embed *.cue
+var files embed.FS
+
+// vetFile serves the plain cue command alone: it turns violations into
+// evaluation errors, which Go reads as data instead.
+const vetFile = "vet.cue"
+
+// Files returns the published CUE package, file by file, as the plain cue
+// command takes it.
+func Files() []Input {
+	names, err := fs.Glob(files, "*.cue")
+	if err != nil {
+		panic(err) // the pattern is constant
+	}
+	var out []Input
+	for _, n := range names { // Glob sorts
+		b, err := files.ReadFile(n)
+		if err != nil {
+			panic(err) // embedded
+		}
+		out = append(out, Input{Name: n, Data: b})
+	}
+	return out
+}
+
+// ours marks the file names of the embedded package in positions, so that no
+// user's file can be mistaken for one of them.
+const ours = "pgconcord:schema/"
+
+// compile builds the embedded package together with house rules, which are
+// files of the same package.
+func compile(ctx *cue.Context, house []*ast.File) (cue.Value, error) {
+	inst := build.NewContext().NewInstance("", nil)
+	for _, f := range Files() {
+		if f.Name == vetFile {
+			continue
+		}
+		if err := inst.AddFile(ours+f.Name, f.Data); err != nil {
+			return cue.Value{}, fmt.Errorf("the embedded rules do not parse: %w", err)
+		}
+	}
+	for _, h := range house {
+		if err := inst.AddSyntax(h); err != nil {
+			return cue.Value{}, err
+		}
+	}
+	if err := inst.Complete(); err != nil {
+		return cue.Value{}, err
+	}
+	v := ctx.BuildInstance(inst)
+	return v, v.Err()
+}
+
+// parsePolicy reads house files; each must be of package topology, for a file
+// without a package would see neither the topology nor the rules.
+func parsePolicy(policy []Input) ([]*ast.File, error) {
+	var out []*ast.File
+	e := &InputError{}
+	for _, p := range policy {
+		f, err := parser.ParseFile(p.Name, p.Data, parser.ParseComments)
+		if err != nil {
+			e.Problems = append(e.Problems, syntaxProblems(p.Name, err)...)
+			continue
+		}
+		if name := f.PackageName(); name != "topology" {
+			msg := "the file has no package clause"
+			if name != "" {
+				msg = fmt.Sprintf("the file is of package %s", name)
+			}
+			e.Problems = append(e.Problems, Problem{Pos: Position{p.Name, 1, 1}, Message: msg, Remedy: "house rules begin with: package topology"})
+			continue
+		}
+		out = append(out, f)
+	}
+	if len(e.Problems) > 0 {
+		return nil, e
+	}
+	return out, nil
+}

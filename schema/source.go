@@ -1,0 +1,216 @@
+package schema
+
+import (
+	"bytes"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/token"
+	"cuelang.org/go/encoding/json"
+	"cuelang.org/go/encoding/yaml"
+)
+
+// source is one input as CUE sees it, and where its values were written.
+type source struct {
+	value     cue.Value
+	positions map[string]Position
+}
+
+// format tells what an input is written in, by its ending; standard input and
+// files with other endings by a look at the text.
+func format(in Input) string {
+	switch strings.ToLower(filepath.Ext(in.Name)) {
+	case ".yaml", ".yml":
+		return "yaml"
+	case ".json":
+		return "json"
+	case ".cue":
+		return "cue"
+	}
+	text := bytes.TrimSpace(in.Data)
+	switch {
+	case bytes.HasPrefix(text, []byte("{")):
+		return "json"
+	case bytes.HasPrefix(text, []byte("package ")), bytes.HasPrefix(text, []byte("import ")):
+		return "cue"
+	}
+	return "yaml"
+}
+
+// read parses one input. What is wrong with it comes back as problems.
+func read(ctx *cue.Context, in Input) (source, []Problem) {
+	kind := format(in)
+	var f *ast.File
+	var err error
+	switch kind {
+	case "json":
+		var e ast.Expr
+		if e, err = json.Extract(in.Name, in.Data); err == nil {
+			f = &ast.File{Filename: in.Name, Decls: []ast.Decl{&ast.EmbedDecl{Expr: e}}}
+		}
+	case "cue":
+		f, err = parser.ParseFile(in.Name, in.Data, parser.ParseComments)
+	default:
+		f, err = yaml.Extract(in.Name, in.Data)
+	}
+	if err != nil {
+		return source{}, syntaxProblems(in.Name, err)
+	}
+	w := &walker{file: in.Name, positions: map[string]Position{}, unique: kind != "cue"}
+	w.decls(f.Decls, "")
+	if len(w.problems) > 0 {
+		return source{}, w.problems
+	}
+	inst := build.NewContext().NewInstance("", nil)
+	if err := inst.AddSyntax(f); err != nil {
+		return source{}, syntaxProblems(in.Name, err)
+	}
+	if err := inst.Complete(); err != nil {
+		return source{}, syntaxProblems(in.Name, err)
+	}
+	v := ctx.BuildInstance(inst)
+	if err := v.Err(); err != nil {
+		return source{}, syntaxProblems(in.Name, err)
+	}
+	if kind == "cue" {
+		w.value(v, "") // what a reference or comprehension made
+	}
+	return source{v, w.positions}, nil
+}
+
+// walker notes where each value was written and finds keys written twice,
+// which CUE would silently take for one.
+type walker struct {
+	file      string
+	positions map[string]Position
+	unique    bool
+	problems  []Problem
+}
+
+func (w *walker) note(key string, p token.Pos) {
+	if _, known := w.positions[key]; !known && p.IsValid() {
+		w.positions[key] = position(p)
+	}
+}
+
+func (w *walker) decls(ds []ast.Decl, at string) {
+	seen := map[string]token.Pos{}
+	for _, d := range ds {
+		switch d := d.(type) {
+		case *ast.EmbedDecl:
+			w.expr(d.Expr, at)
+		case *ast.Field:
+			name, _, err := ast.LabelName(d.Label)
+			if err != nil {
+				continue // an expression; the value walk finds it
+			}
+			key := join(at, name)
+			if first, twice := seen[name]; twice && w.unique {
+				w.problems = append(w.problems, Problem{
+					Pos:     position(d.Label.Pos()),
+					Message: fmt.Sprintf("the key %s is written twice; first at %s", strconv.Quote(name), position(first)),
+					Remedy:  "keep one of them, or give one another name",
+				})
+			}
+			seen[name] = d.Label.Pos()
+			w.note(key, d.Label.Pos())
+			w.expr(d.Value, key)
+		}
+	}
+}
+
+func (w *walker) expr(e ast.Expr, at string) {
+	switch e := e.(type) {
+	case *ast.StructLit:
+		w.decls(e.Elts, at)
+	case *ast.ListLit:
+		for i, x := range e.Elts {
+			key := join(at, strconv.Itoa(i))
+			w.note(key, x.Pos())
+			w.expr(x, key)
+		}
+	}
+}
+
+func (w *walker) value(v cue.Value, at string) {
+	switch v.IncompleteKind() {
+	case cue.StructKind:
+		it, err := v.Fields()
+		if err != nil {
+			return
+		}
+		for it.Next() {
+			w.value(it.Value(), join(at, it.Selector().Unquoted()))
+		}
+	case cue.ListKind:
+		it, err := v.List()
+		if err != nil {
+			return
+		}
+		for i := 0; it.Next(); i++ {
+			w.value(it.Value(), join(at, strconv.Itoa(i)))
+		}
+	}
+	if at != "" {
+		w.note(at, v.Pos())
+	}
+}
+
+// join makes the key of a child, in the form of [Topology.Pos].
+func join(at, name string) string {
+	if at == "" {
+		return name
+	}
+	return at + "\x00" + name
+}
+
+func position(p token.Pos) Position {
+	q := p.Position()
+	return Position{File: q.Filename, Line: q.Line, Column: q.Column}
+}
+
+// key turns a CUE path into the form of [Topology.Pos].
+func key(p cue.Path) string {
+	var parts []string
+	for _, s := range p.Selectors() {
+		switch s.LabelType() {
+		case cue.StringLabel:
+			parts = append(parts, s.Unquoted())
+		case cue.IndexLabel:
+			parts = append(parts, strconv.Itoa(s.Index()))
+		}
+	}
+	return strings.Join(parts, "\x00")
+}
+
+// place returns where a path, or its nearest ancestor, was written.
+func place(positions map[string]Position, key string) Position {
+	for key != "" {
+		if p, ok := positions[key]; ok {
+			return p
+		}
+		key = key[:max(0, strings.LastIndexByte(key, 0))]
+	}
+	return positions[""]
+}
+
+// syntaxProblems reports what a parser refused.
+func syntaxProblems(file string, err error) []Problem {
+	var out []Problem
+	for _, e := range errors.Errors(err) {
+		format, args := e.Msg()
+		p := Problem{Pos: Position{file, 1, 1}, Message: fmt.Sprintf(format, args...)}
+		if ps := errors.Positions(e); len(ps) > 0 {
+			p.Pos = position(ps[0])
+		}
+		out = append(out, p)
+	}
+	return out
+}
