@@ -23,13 +23,22 @@ type Options struct {
 	Colour  bool // ANSI colour
 	Symbols bool // ✔ and ✘ in place of words
 	Brief   bool // of text only the verdict
-	Verbose bool // passes and skipped checks one by one too
+	// Previous is what the file held before; the prometheus format takes the
+	// time of the last good run from it.
+	Previous []byte
+	Verbose  bool // passes and skipped checks one by one too
 }
 
 // formats is the registry.
 var formats = []Format{
 	{"text", "for people at a terminal", []string{".txt"}, writeText},
 	{"json", "the record: the whole report, versioned", []string{".json"}, writeJSON},
+	{"markdown", "for tickets, pull requests and job summaries", []string{".md"}, writeMarkdown},
+	{"sarif", "SARIF 2.1.0, for code scanning and editors", []string{".sarif"}, writeSARIF},
+	{"junit", "JUnit XML, for the test tab of a CI server", []string{".xml"}, writeJUnit},
+	{"github", "annotations of a GitHub workflow", []string{".github"}, writeGitHub},
+	{"gitlab", "GitLab's code quality report", []string{".gitlab.json", ".codequality.json"}, writeGitLab},
+	{"prometheus", "metrics for node_exporter's textfile collector", []string{".prom"}, writePrometheus},
 	{"nagios", "the line of a Nagios or Icinga plugin, with its exit codes", []string{".nagios"}, writeNagios},
 }
 

@@ -34,9 +34,10 @@ type PlanNode struct {
 
 // DataSet is a shard or the reference data.
 type DataSet struct {
-	Name     string   `json:"name"`
-	Replicas []string `json:"replicas"`
-	Writers  []string `json:"writers,omitempty"`
+	Name     string          `json:"name"`
+	Replicas []string        `json:"replicas"`
+	Writers  []string        `json:"writers,omitempty"`
+	Pos      schema.Position `json:"position"` // where the plan declares it
 }
 
 // BarmanHost is a Barman host and the nodes that feed its servers.
@@ -72,10 +73,10 @@ func newPlan(t *schema.Topology) *Plan {
 	}
 	sets := t.DataSets()
 	if d, ok := sets[schema.ReferenceName]; ok {
-		p.DataSets = append(p.DataSets, newDataSet(schema.ReferenceName, d))
+		p.DataSets = append(p.DataSets, newDataSet(schema.ReferenceName, d, t.Pos("reference")))
 	}
 	for _, name := range t.ShardNames() {
-		p.DataSets = append(p.DataSets, newDataSet(name, t.Shards[name]))
+		p.DataSets = append(p.DataSets, newDataSet(name, t.Shards[name], t.Pos("shards", name)))
 	}
 	for _, name := range t.BarmanNames() {
 		b := t.Barman[name]
@@ -89,8 +90,8 @@ func newPlan(t *schema.Topology) *Plan {
 	return p
 }
 
-func newDataSet(name string, d schema.DataSet) DataSet {
-	return DataSet{Name: name, Replicas: slices.Clone(d.Replicas), Writers: slices.Clone(d.Writers)}
+func newDataSet(name string, d schema.DataSet, pos schema.Position) DataSet {
+	return DataSet{Name: name, Replicas: slices.Clone(d.Replicas), Writers: slices.Clone(d.Writers), Pos: pos}
 }
 
 // newNodes lists the nodes that were asked.

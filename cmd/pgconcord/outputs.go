@@ -113,12 +113,19 @@ func (a *app) publish(r *reports.Report) error {
 			return err
 		}
 		var b bytes.Buffer
-		if err := f.Write(&b, r, a.look(out.file == "")); err != nil {
+		look := a.look(out.file == "")
+		if out.file != "" {
+			look.Previous, _ = os.ReadFile(out.file) // what cannot be read holds nothing to keep
+		}
+		if err := f.Write(&b, r, look); err != nil {
 			failed = append(failed, fmt.Errorf("render the report as %s: %w", out.format, err))
 			continue
 		}
 		if out.file == "" {
 			a.nagios = out.format == "nagios"
+			if out.format == "github" {
+				failed = append(failed, a.stepSummary(r))
+			}
 			if _, err := a.stdout.Write(b.Bytes()); err != nil {
 				failed = append(failed, fmt.Errorf("write the report to standard output: %w", cause(err)))
 			}
@@ -133,6 +140,27 @@ func (a *app) publish(r *reports.Report) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// stepSummary adds the report to the summary page of a GitHub job, when this
+// is one.
+func (a *app) stepSummary(r *reports.Report) error {
+	name := a.getenv("GITHUB_STEP_SUMMARY")
+	if name == "" {
+		return nil
+	}
+	f, err := reports.FormatByName("markdown")
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := f.Write(&b, r, reports.Options{}); err != nil {
+		return fmt.Errorf("render the job summary: %w", err)
+	}
+	if err := writeTo(name, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o666, b.Bytes(), false); err != nil {
+		return fmt.Errorf("add to the job summary %s: %w", name, cause(err))
+	}
+	return nil
 }
 
 // cause drops the name of a temporary file from an error of the file system.
