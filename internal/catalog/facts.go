@@ -67,6 +67,18 @@ const (
 	PartOrigins       Part = "origins"
 	PartSets          Part = "replication sets"
 	PartCommits       Part = "commit timestamps"
+	PartSettings      Part = "settings"
+	PartSystemID      Part = "system identifier"
+	PartRaft          Part = "raft"
+	PartTables        Part = "tables"
+	PartForeign       Part = "rows of other nodes' data"
+	PartObjects       Part = "objects"
+	PartSequences     Part = "sequences"
+	PartRoles         Part = "roles"
+	PartPrepared      Part = "prepared transactions"
+	PartLocks         Part = "locks"
+	PartConflicts     Part = "conflicts"
+	PartWAL           Part = "WAL on disk"
 )
 
 // Facts is everything read from one node in one short read-only session.
@@ -82,14 +94,26 @@ type Facts struct {
 	Extensions map[string]string `json:"extensions"` // name to installed version
 	Settings   map[string]string `json:"settings"`   // the server settings that checks judge
 
-	LocalName     string         `json:"local_name"` // the node's name in its own catalog
-	Peers         []Peer         `json:"peers"`      // the nodes it knows, itself among them
+	LocalName     string         `json:"local_name"`      // the node's name in its own catalog
+	Group         string         `json:"group,omitempty"` // the group it is in, where the flavour has groups
+	Peers         []Peer         `json:"peers"`           // the nodes it knows, itself among them
+	Raft          []Raft         `json:"raft,omitempty"`
 	Subscriptions []Subscription `json:"subscriptions"`
 	Slots         []Slot         `json:"slots"`
 	Senders       []Sender       `json:"senders"`
 	Origins       []Origin       `json:"origins"`
 	Sets          []Set          `json:"sets"`
-	Commits       []Commit       `json:"commits"` // latest commit applied per origin
+	Commits       []Commit       `json:"commits"` // per origin, from the newest 2,000 transactions
+
+	Tables      []Table        `json:"tables"`                 // the user's own, partitions too
+	ForeignData []ForeignTable `json:"foreign_data,omitempty"` // tables that the plan keeps on other nodes
+	Objects     []Object       `json:"objects,omitempty"`      // what is in the database beside extensions; read of joiners
+	Sequences   []Sequence     `json:"sequences"`
+	Roles       []Role         `json:"roles"`
+	Prepared    []Prepared     `json:"prepared"`
+	Locks       []Lock         `json:"locks"` // that keep others from reading or writing: DDL under way
+	Conflicts   []ConflictLog  `json:"conflicts,omitempty"`
+	WALBytes    int64          `json:"wal_bytes"` // size of pg_wal
 
 	Edition      string           `json:"edition,omitempty"` // SE or EE, of BDR 3
 	OwnedSlots   []OwnedName      `json:"owned_slots,omitempty"`
@@ -122,16 +146,36 @@ type Server struct {
 	InRecovery bool   `json:"in_recovery"`
 	Encoding   string `json:"encoding"`
 	Collation  string `json:"collation"`
-	WALInsert  LSN    `json:"wal_insert"`
-	WALFlush   LSN    `json:"wal_flush"`
+	CType      string `json:"ctype"`
+	Provider   string `json:"collation_provider,omitempty"` // "c" libc, "i" ICU, "b" builtin; PostgreSQL 15+
+	// Collation version as recorded at creation and as the operating system has
+	// it now; a difference means that indexes on text may be out of order.
+	CollationRecorded string `json:"collation_recorded,omitempty"`
+	CollationActual   string `json:"collation_actual,omitempty"`
+	WALInsert         LSN    `json:"wal_insert"`
+	WALFlush          LSN    `json:"wal_flush"`
 }
 
 // Peer is a node as another node's catalog has it.
 type Peer struct {
 	Name    string `json:"name"`
 	ID      string `json:"id"`
-	Address string `json:"address"`         // host:port/database of its DSN
-	State   string `json:"state,omitempty"`
+	Address string `json:"address"`                // host:port/database of its DSN
+	State   string `json:"state,omitempty"`        // the flavour's word, upper case, without prefix: ACTIVE, PROMOTING …
+	Target  string `json:"target_state,omitempty"` // the state it moves to
+	Kind    string `json:"kind,omitempty"`         // data, witness, standby, subscriber-only
+	Group   string `json:"group,omitempty"`
+}
+
+// Raft is a node's view of one consensus group.
+type Raft struct {
+	Group        string `json:"group,omitempty"`
+	State        string `json:"state"`  // RAFT_LEADER, RAFT_FOLLOWER, RAFT_CANDIDATE, RAFT_STOPPED
+	Leader       string `json:"leader"` // node name; "" when there is none
+	Term         int64  `json:"term"`
+	Nodes        int    `json:"nodes,omitempty"`
+	VotingNodes  int    `json:"voting_nodes,omitempty"`
+	ProtocolVers int    `json:"protocol_version,omitempty"`
 }
 
 // Subscription is one incoming edge as its subscriber has it.
@@ -145,6 +189,13 @@ type Subscription struct {
 	Enabled  bool     `json:"enabled"`
 	State    State    `json:"state"`
 	RawState string   `json:"raw_state"` // the flavour's own word
+	// Delay is the apply delay that somebody set on purpose.
+	Delay time.Duration `json:"delay,omitempty"`
+	// ForwardOrigins are the origins whose changes the provider passes on: none
+	// in a mesh, where each node hears from each other itself.
+	ForwardOrigins []string `json:"forward_origins,omitempty"`
+	Errors         int64    `json:"errors,omitempty"`  // failed applies since the statistics were reset
+	Skipped        int64    `json:"skipped,omitempty"` // transactions that were left out
 }
 
 // State of a subscription in neutral words.
@@ -169,8 +220,12 @@ type Slot struct {
 	Active         bool   `json:"active"`
 	ActivePID      int    `json:"active_pid,omitempty"`
 	RestartLSN     LSN    `json:"restart_lsn"`
-	ConfirmedFlush LSN    `json:"confirmed_flush"`      // logical slots only
-	WALStatus      string `json:"wal_status,omitempty"` // reserved, extended, unreserved, lost; PostgreSQL 13+
+	ConfirmedFlush LSN    `json:"confirmed_flush"`               // logical slots only
+	WALStatus      string `json:"wal_status,omitempty"`          // reserved, extended, unreserved, lost; PostgreSQL 13+
+	SafeWALSize    *int64 `json:"safe_wal_size,omitempty"`       // bytes until it is lost; nil: no limit set, or before 13
+	Invalidation   string `json:"invalidation_reason,omitempty"` // PostgreSQL 17+
+	// InactiveSince is when it was last in use; PostgreSQL 17+.
+	InactiveSince *time.Time `json:"inactive_since,omitempty"`
 }
 
 // Sender is one walsender, a row of pg_stat_replication.
@@ -196,6 +251,10 @@ type Origin struct {
 // Set is a replication set that the node offers.
 type Set struct {
 	Name   string     `json:"name"`
+	Insert bool       `json:"insert"` // the operations it replicates
+	Update bool       `json:"update"`
+	Delete bool       `json:"delete"`
+	Trunc  bool       `json:"truncate"`
 	Tables []SetTable `json:"tables"`
 }
 
@@ -207,10 +266,13 @@ type SetTable struct {
 	RowFilter bool     `json:"row_filter,omitempty"`
 }
 
-// Commit is the newest commit in the node's commit-timestamp window that came
-// from an origin; Origin is "" for the node's own transactions. At is the
+// Commit is about the commits in the node's commit-timestamp window that came
+// from one origin; Origin is "" for the node's own transactions. Times are the
 // origin's clock.
 type Commit struct {
 	Origin string    `json:"origin"`
-	At     time.Time `json:"at"`
+	At     time.Time `json:"at"` // the newest
+	// Times are commits of the window, oldest first, thinned: of those that lie
+	// closer together than a second, or a 32nd of their age, the oldest is kept.
+	Times []time.Time `json:"times,omitempty"`
 }

@@ -24,8 +24,12 @@ func (l LSN) String() string { return fmt.Sprintf("%X/%X", uint32(l>>32), uint32
 // MarshalJSON writes PostgreSQL's form.
 func (l LSN) MarshalJSON() ([]byte, error) { return json.Marshal(l.String()) }
 
-// UnmarshalJSON reads PostgreSQL's form.
+// UnmarshalJSON reads PostgreSQL's form; null is "not known".
 func (l *LSN) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*l = 0
+		return nil
+	}
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
 		return err
