@@ -91,6 +91,12 @@ type Barman struct {
 	// Config is the host's configuration file as this machine can read it,
 	// empty when it cannot.
 	Config string `json:"config,omitempty"`
+	// Command runs Barman on the host, without a shell: [barman],
+	// [ssh, barman-a, barman]. Only commands that read are ever added to it.
+	Command []string `json:"command,omitempty"`
+	// JSONDir holds outputs that somebody saved there: diagnose.json,
+	// check.json, list-backups.json …
+	JSONDir string `json:"json_dir,omitempty"`
 }
 
 // Source is one Barman server section, fed by exactly one node.

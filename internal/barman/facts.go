@@ -43,18 +43,18 @@ func (h *Host) ServerNames() []string { return slices.Sorted(maps.Keys(h.Servers
 type Server struct {
 	Name string `json:"name"`
 
-	Settings Settings  `json:"settings"`
-	Home     Home      `json:"home"`
-	Backups  Backups   `json:"backups"`
-	Live     Live      `json:"live"`
-	Clients  Clients   `json:"clients"`
-	Check    SelfCheck `json:"check"`
+	Settings Settings  `json:"settings,omitzero"`
+	Home     Home      `json:"home,omitzero"`
+	Backups  Backups   `json:"backups,omitzero"`
+	Live     Live      `json:"live,omitzero"`
+	Clients  Clients   `json:"clients,omitzero"`
+	Check    SelfCheck `json:"check,omitzero"`
 }
 
 // Origin says where a group of facts was read and when it was true.
 type Origin struct {
 	From string    `json:"from,omitempty"` // empty: not read
-	At   time.Time `json:"at"`
+	At   time.Time `json:"at,omitzero"`
 	// Saved: read from a file that somebody saved earlier, not asked for now.
 	Saved bool `json:"saved,omitempty"`
 }
@@ -111,8 +111,8 @@ type Backup struct {
 	ID       string    `json:"id"`
 	Status   string    `json:"status"` // DONE, FAILED, STARTED, WAITING_FOR_WALS …
 	SystemID string    `json:"system_id,omitempty"`
-	Began    time.Time `json:"began"`
-	Ended    time.Time `json:"ended"`
+	Began    time.Time `json:"began,omitzero"`
+	Ended    time.Time `json:"ended,omitzero"`
 	// ZoneUnknown: Ended was written without its zone and is taken as UTC; it
 	// may be wrong by up to 14 hours.
 	ZoneUnknown bool   `json:"zone_unknown,omitempty"`

@@ -11,7 +11,9 @@ import (
 
 // Read asks every Barman host of the plan, all at the same time, by the means
 // that the plan gives: its configuration files and home as this machine can
-// read them. A host that the plan gives no means for has only a gap.
+// read them, outputs that somebody saved, its command line. Where two tell the
+// same, the command line counts most and the files least. A host that the plan
+// gives no means for has only a gap.
 // Read returns no error: what could not be read is in [Host.Gaps], by cause.
 func Read(ctx context.Context, t *schema.Topology) map[string]*Host {
 	names := t.BarmanNames()
@@ -34,8 +36,14 @@ func readHost(ctx context.Context, name string, plan schema.Barman) *Host {
 	if plan.Config != "" {
 		h.readConfig(plan.Config, now)
 	}
-	if plan.Config == "" {
-		h.Gaps = append(h.Gaps, "the plan gives no way to read this Barman host: its configuration file (config)")
+	if plan.JSONDir != "" {
+		h.readSaved(plan.JSONDir)
+	}
+	if len(plan.Command) > 0 {
+		h.ask(ctx, runner{prefix: plan.Command, timeout: CommandTimeout})
+	}
+	if plan.Config == "" && plan.JSONDir == "" && len(plan.Command) == 0 {
+		h.Gaps = append(h.Gaps, "the plan gives no way to read this Barman host: its configuration file (config), how to run its commands (command) or a folder of saved outputs (json_dir)")
 	}
 	return h
 }
