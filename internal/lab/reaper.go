@@ -176,9 +176,9 @@ func (r *reaper) release() error {
 	return r.stop()
 }
 
-// teardown ends every process that works in the folder. Servers get SIGQUIT
-// first: a postmaster that is killed outright leaves its System V shared memory
-// behind.
+// teardown ends every process that works in the folder: postmasters with
+// SIGQUIT, which end their children and give shared memory back, everything
+// else at once, and after six seconds whatever is left.
 func teardown(dir string, remove bool) error {
 	patience := time.Now().Add(6 * time.Second)
 	giveUp := patience.Add(20 * time.Second)
@@ -189,10 +189,11 @@ func teardown(dir string, remove bool) error {
 			break
 		}
 		for _, p := range procs {
+			_, waits := procs[p.postmaster]
 			switch {
-			case !p.server || time.Now().After(patience):
+			case !waits || time.Now().After(patience):
 				_ = syscall.Kill(p.pid, syscall.SIGKILL)
-			case !asked[p.pid]:
+			case p.pid == p.postmaster && !asked[p.pid]:
 				asked[p.pid] = true
 				_ = syscall.Kill(p.pid, syscall.SIGQUIT)
 			}
@@ -216,16 +217,16 @@ func teardown(dir string, remove bool) error {
 }
 
 type process struct {
-	pid    int
-	server bool // it works in a data directory
+	pid        int
+	postmaster int // of the data directory it works in; 0 when it works in none
 }
 
-// processesIn lists the processes whose working directory lies in dir: every
-// process of the lab is started there and PostgreSQL's stay in their data
-// directory. Without /proc only postmasters are found, by their pid files;
+// processesIn returns, by id, the processes whose working directory lies in
+// dir: every process of the lab is started there, and PostgreSQL's stay in their
+// data directory. Without /proc only postmasters are found, by their pid files;
 // their children end by themselves when they do.
-func processesIn(dir string) []process {
-	var procs []process
+func processesIn(dir string) map[int]process {
+	procs := map[int]process{}
 	cwds, _ := filepath.Glob("/proc/[0-9]*/cwd")
 	for _, link := range cwds {
 		cwd, err := os.Readlink(link)
@@ -233,7 +234,7 @@ func processesIn(dir string) []process {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(link, "/")[2]); err == nil {
-			procs = append(procs, process{pid, filepath.Base(cwd) == "data"})
+			procs[pid] = process{pid, postmasterOf(cwd)}
 		}
 	}
 	if len(cwds) > 0 {
@@ -241,11 +242,18 @@ func processesIn(dir string) []process {
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "*", "data", "postmaster.pid"))
 	for _, f := range files {
-		b, _ := os.ReadFile(f)
-		line, _, _ := strings.Cut(string(b), "\n")
-		if pid, err := strconv.Atoi(line); err == nil && syscall.Kill(pid, 0) == nil {
-			procs = append(procs, process{pid, true})
+		if pid := postmasterOf(filepath.Dir(f)); pid != 0 && syscall.Kill(pid, 0) == nil {
+			procs[pid] = process{pid, pid}
 		}
 	}
 	return procs
+}
+
+// postmasterOf reads the process id in a data directory's pid file; 0 when
+// there is none.
+func postmasterOf(data string) int {
+	b, _ := os.ReadFile(filepath.Join(data, "postmaster.pid"))
+	line, _, _ := strings.Cut(string(b), "\n")
+	pid, _ := strconv.Atoi(line)
+	return pid
 }
