@@ -105,6 +105,7 @@ type Source struct {
 	Node              string `json:"node"`
 	Slot              string `json:"slot,omitempty"`
 	StreamingArchiver bool   `json:"streaming_archiver"`
+	Passive           bool   `json:"passive,omitempty"` // a copy of another Barman's backups
 }
 
 // Join is a planned join, keyed by the name that the node will have.
