@@ -16,6 +16,16 @@ demo: deps build ## a real six-node cluster on this machine, and a walk through 
 test: deps lint ## every test with the race detector, on real servers; fails when one cannot be started
 	PGCONCORD_REQUIRE_SERVERS=1 $(GO) test -race -timeout 20m ./...
 
+MAJORS ?= 11 12 13 14 16 17 18
+
+.PHONY: majors
+majors: ## servers of other PostgreSQL majors, into a cache outside this folder
+	@$(GO) run ./internal/lab/majors/fetch $(MAJORS)
+
+.PHONY: test-matrix
+test-matrix: deps majors ## the tests of readers on PostgreSQL 11 to 18
+	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 ./internal/lab/majors/... ./internal/catalog/...
+
 .PHONY: build
 build: ## bin/pgconcord
 	@$(GO) build -o bin/pgconcord ./cmd/pgconcord
