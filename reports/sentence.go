@@ -14,8 +14,12 @@ import (
 func sentence(r *Report) string {
 	name := r.Cluster
 	if name == "" {
-		name = "The cluster"
+		name = "the cluster"
 	}
+	if r.Command == "validate" {
+		name = "the plan of " + name
+	}
+	name = strings.ToUpper(name[:1]) + name[1:]
 	var wrong, open []string
 	s := r.Summary
 	if s.Fail > 0 {

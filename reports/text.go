@@ -110,8 +110,12 @@ func (p *page) finding(f Finding) {
 	if f.Pos.IsValid() {
 		p.para("    at:       ", clean(f.Pos.String()))
 	}
-	for _, pos := range f.Related {
-		p.para("    see also: ", clean(pos.String()))
+	if len(f.Related) > 0 {
+		var places []string
+		for _, pos := range f.Related {
+			places = append(places, clean(pos.String()))
+		}
+		p.para("    see also: ", strings.Join(places, ", "))
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/pgconcord/pgconcord/reports"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 // app is what every command shares: streams, clock, identity, common flags and
@@ -81,9 +82,7 @@ func (a *app) run(args []string) (code int) {
 		err = reports.ErrInterrupted
 	}
 	if err != nil {
-		for _, line := range strings.Split(strings.TrimRight(err.Error(), "\n"), "\n") {
-			fmt.Fprintf(a.stderr, "pgconcord: %s\n", line)
-		}
+		a.complain(err)
 		if errors.As(err, new(usageError)) {
 			fmt.Fprintf(a.stderr, "Run '%s --help' for what it takes.\n", cmd.CommandPath())
 		}
@@ -92,6 +91,18 @@ func (a *app) run(args []string) (code int) {
 		return reports.NagiosState(a.report)
 	}
 	return reports.ExitCode(err, a.report, a.flags.threshold())
+}
+
+// complain says what went wrong. Faults of an input keep their position at the
+// start of the line, where editors look for it.
+func (a *app) complain(err error) {
+	prefix := "pgconcord: "
+	if _, ok := errors.AsType[*schema.InputError](err); ok {
+		prefix = ""
+	}
+	for _, line := range strings.Split(strings.TrimRight(err.Error(), "\n"), "\n") {
+		fmt.Fprintf(a.stderr, "%s%s\n", prefix, line)
+	}
 }
 
 // usageError marks wrong use: the message is followed by a hint at the help.

@@ -14,6 +14,4 @@ func notYet(use string) *cobra.Command {
 func newCheckCmd(*app) *cobra.Command   { return notYet("check") }
 func newCompareCmd(*app) *cobra.Command { return notYet("compare") }
 func newFactsCmd(*app) *cobra.Command   { return notYet("facts") }
-func newRulesCmd(*app) *cobra.Command   { return notYet("rules") }
-func newExplainCmd(*app) *cobra.Command { return notYet("explain") }
 func newGrantsCmd(*app) *cobra.Command  { return notYet("grants") }

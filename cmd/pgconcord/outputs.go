@@ -115,7 +115,7 @@ func (a *app) publish(r *reports.Report) error {
 		var b bytes.Buffer
 		look := a.look(out.file == "")
 		if out.file != "" {
-			look.Previous, _ = os.ReadFile(out.file) // what cannot be read holds nothing to keep
+			look.Previous = previous(out.file)
 		}
 		if err := f.Write(&b, r, look); err != nil {
 			failed = append(failed, fmt.Errorf("render the report as %s: %w", out.format, err))
@@ -140,6 +140,16 @@ func (a *app) publish(r *reports.Report) error {
 		}
 	}
 	return errors.Join(failed...)
+}
+
+// previous returns what a file holds that is about to be replaced; nothing for
+// a device, which may never end, and for what cannot be read.
+func previous(name string) []byte {
+	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	data, _ := os.ReadFile(name)
+	return data
 }
 
 // stepSummary adds the report to the summary page of a GitHub job, when this
