@@ -55,6 +55,7 @@ type Finding struct {
 	HowRead  string            `json:"how_read,omitempty"` // the query or file behind it
 	Pos      schema.Position   `json:"position"`
 	Related  []schema.Position `json:"related,omitempty"`
+	Waiver   *Waiver           `json:"waiver,omitempty"` // who answers for it; with status waived alone
 }
 
 // Fingerprint identifies a finding over runs: a hash of check and subject,

@@ -1,10 +1,15 @@
 package schema
 
+import "cuelang.org/go/cue/ast"
+
 // Input is one file as the user gave it. Name is shown in positions and, by
 // its ending, tells the format; standard input has the name "-".
 type Input struct {
 	Name string
 	Data []byte
+	// Syntax is what an importer made of the data, with positions in the file
+	// it came from; when it is set, Data is not parsed.
+	Syntax *ast.File
 }
 
 // Severity of a rule or check, from worst to mildest.

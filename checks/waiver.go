@@ -1,0 +1,100 @@
+package checks
+
+import (
+	"time"
+
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// The rules about waivers themselves.
+const (
+	WaiverExpired  = "waivers/expired"
+	WaiverExpiring = "waivers/expiring"
+	WaiverUnused   = "waivers/unused"
+	WaiverTooBroad = "waivers/too-broad"
+)
+
+// ExpiresSoon is how long before its end a waiver is warned about.
+const ExpiresSoon = 14 * 24 * time.Hour
+
+// Waiver says that somebody answers, until a date, for failures that a rule
+// finds about some subjects. It changes the status of a failed finding and
+// nothing else: what could not be told stays unknown.
+type Waiver struct {
+	Name    string          `json:"name"`    // its key in the file
+	Rule    string          `json:"rule"`    // name of a rule, or a glob over names
+	Subject Subject         `json:"subject"` // globs; an empty field takes everything
+	Owner   string          `json:"owner"`
+	Reason  string          `json:"reason"`
+	Ticket  string          `json:"ticket"`
+	Expires string          `json:"expires"` // the last day it holds, 2026-12-31, in UTC
+	Pos     schema.Position `json:"position"`
+}
+
+// end is the instant from which the waiver no longer holds.
+func (w Waiver) end() time.Time {
+	day, err := time.Parse(time.DateOnly, w.Expires)
+	if err != nil { // the loader lets none through
+		return time.Time{}
+	}
+	return day.AddDate(0, 0, 1)
+}
+
+// Expired reports whether the waiver no longer holds.
+func (w Waiver) Expired(now time.Time) bool { return !now.Before(w.end()) }
+
+// expiring reports whether the waiver holds, and soon no longer will.
+func (w Waiver) expiring(now time.Time) bool {
+	return !w.Expired(now) && !now.Before(w.end().Add(-ExpiresSoon))
+}
+
+// covers reports whether the waiver speaks of the finding, whatever its status.
+func (w Waiver) covers(f Finding) bool { return glob(w.Rule, f.Check) && w.matches(f.Subject) }
+
+func (w Waiver) matches(s Subject) bool {
+	return globOrAny(w.Subject.Node, s.Node) && globOrAny(w.Subject.Peer, s.Peer) && globOrAny(w.Subject.Object, s.Object)
+}
+
+func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
+
+// exact reports whether the waiver names one rule and every part of one
+// subject, so that it cannot take in more than its author saw.
+func (w Waiver) exact(s Subject) bool {
+	return w.Rule != "" && !isGlob(w.Rule) && w.Subject == s
+}
+
+// isGlob reports whether a pattern can match more than itself.
+func isGlob(pattern string) bool {
+	for _, r := range pattern {
+		if r == '*' || r == '?' {
+			return true
+		}
+	}
+	return false
+}
+
+// glob matches a whole string: * is any run of characters, slashes and dots
+// too, ? is any one. Plan paths and slot names hold brackets, so unlike in
+// path.Match those mean themselves.
+func glob(pattern, s string) bool {
+	p, r := []rune(pattern), []rune(s)
+	i, j, star, mark := 0, 0, -1, 0
+	for j < len(r) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, mark = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == r[j]):
+			i, j = i+1, j+1
+		case star >= 0:
+			mark++
+			i, j = star+1, mark
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}
