@@ -138,12 +138,15 @@ func (a *application) subjects() string {
 
 func (a *application) expiring() Finding {
 	w := a.waiver
-	if !w.expiring(a.now) {
-		return a.finding(WaiverExpiring, Pass, "does not expire within %d days", int(ExpiresSoon.Hours()/24))
+	left := w.daysLeft(a.now)
+	switch {
+	case left < 0:
+		return a.finding(WaiverExpiring, Skipped, "has expired")
+	case left > ExpiresSoon:
+		return a.finding(WaiverExpiring, Pass, "does not expire within %d days", ExpiresSoon)
 	}
-	days := int(w.end().Sub(a.now).Hours() / 24)
-	f := a.finding(WaiverExpiring, Fail, "holds through %s, %d more days; %s answers for it (%s)", w.Expires, days, w.Owner, w.Ticket)
-	f.Found, f.Expected = "expires "+w.Expires, fmt.Sprintf("more than %d days ahead", int(ExpiresSoon.Hours()/24))
+	f := a.finding(WaiverExpiring, Fail, "holds through %s, for %s more; %s answers for it (%s)", w.Expires, count(left, "day"), w.Owner, w.Ticket)
+	f.Found, f.Expected = "expires "+w.Expires, fmt.Sprintf("more than %d days ahead", ExpiresSoon)
 	return f
 }
 

@@ -14,8 +14,8 @@ const (
 	WaiverTooBroad = "waivers/too-broad"
 )
 
-// ExpiresSoon is how long before its end a waiver is warned about.
-const ExpiresSoon = 14 * 24 * time.Hour
+// ExpiresSoon is how many days before its end a waiver is warned about.
+const ExpiresSoon = 14
 
 // Waiver says that somebody answers, until a date, for failures that a rule
 // finds about some subjects. It changes the status of a failed finding and
@@ -31,22 +31,18 @@ type Waiver struct {
 	Pos     schema.Position `json:"position"`
 }
 
-// end is the instant from which the waiver no longer holds.
-func (w Waiver) end() time.Time {
-	day, err := time.Parse(time.DateOnly, w.Expires)
+// daysLeft is the number of days from now to the waiver's last one: 0 on that
+// day, negative after it.
+func (w Waiver) daysLeft(now time.Time) int {
+	last, err := time.Parse(time.DateOnly, w.Expires)
 	if err != nil { // the loader lets none through
-		return time.Time{}
+		return -1
 	}
-	return day.AddDate(0, 0, 1)
+	return int(last.Sub(now.UTC().Truncate(24*time.Hour)).Hours() / 24)
 }
 
 // Expired reports whether the waiver no longer holds.
-func (w Waiver) Expired(now time.Time) bool { return !now.Before(w.end()) }
-
-// expiring reports whether the waiver holds, and soon no longer will.
-func (w Waiver) expiring(now time.Time) bool {
-	return !w.Expired(now) && !now.Before(w.end().Add(-ExpiresSoon))
-}
+func (w Waiver) Expired(now time.Time) bool { return w.daysLeft(now) < 0 }
 
 // covers reports whether the waiver speaks of the finding, whatever its status.
 func (w Waiver) covers(f Finding) bool { return glob(w.Rule, f.Check) && w.matches(f.Subject) }

@@ -24,7 +24,7 @@ func LoadWaivers(inputs []schema.Input, now time.Time) (Waivers, error) {
 	var file struct {
 		Waivers map[string]Waiver `json:"waivers"`
 	}
-	positions, err := schema.Decode(inputs, WaiversDefinition(), "#Waivers", &file)
+	positions, err := schema.Decode(inputs, WaiversDefinition(), "#Waivers", "the file of waivers", &file)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestFormatsAgree(t *testing.T) {
 	j, err := json.MarshalIndent(tree, "", "  ")
 	require.NoError(t, err)
 	want := strip(load(t, topologies+"/broken.yaml").Violations)
-	for _, in := range []Input{{"b.json", j}, {"b.cue", append([]byte("package topology\n"), j...)}, {"-", j}, {"b.yaml", j}} {
+	for _, in := range []Input{{Name: "b.json", Data: j}, {Name: "b.cue", Data: append([]byte("package topology\n"), j...)}, {Name: "-", Data: j}, {Name: "b.yaml", Data: j}} {
 		p, err := Load(context.Background(), []Input{in}, Options{})
 		require.NoError(t, err, in.Name)
 		require.ElementsMatch(t, want, strip(p.Violations), in.Name)

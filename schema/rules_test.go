@@ -125,7 +125,7 @@ func TestEveryRuleHasAFixtureThatBreaksItAlone(t *testing.T) {
 			}
 			golden(t, filepath.Join(dir, "want.txt"), listing(p.Violations))
 
-			p, err := Load(context.Background(), []Input{{"passes.yaml", patch(t, r.Passes)}}, Options{})
+			p, err := Load(context.Background(), []Input{{Name: "passes.yaml", Data: patch(t, r.Passes)}}, Options{})
 			require.NoError(t, err)
 			for _, v := range p.Violations {
 				require.NotEqual(t, r.Name, v.Rule, "the passing snippet breaks the rule: %s", listing(p.Violations))

@@ -26,6 +26,9 @@ type source struct {
 // format tells what an input is written in, by its ending; standard input and
 // files with other endings by a look at the text.
 func format(in Input) string {
+	if in.Syntax != nil {
+		return "imported"
+	}
 	switch strings.ToLower(filepath.Ext(in.Name)) {
 	case ".yaml", ".yml":
 		return "yaml"
@@ -50,6 +53,8 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 	var f *ast.File
 	var err error
 	switch kind {
+	case "imported":
+		f = in.Syntax
 	case "json":
 		var e ast.Expr
 		if e, err = json.Extract(in.Name, in.Data); err == nil {
