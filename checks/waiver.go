@@ -53,22 +53,6 @@ func (w Waiver) matches(s Subject) bool {
 
 func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }
 
-// exact reports whether the waiver names one rule and every part of one
-// subject, so that it cannot take in more than its author saw.
-func (w Waiver) exact(s Subject) bool {
-	return w.Rule != "" && !isGlob(w.Rule) && w.Subject == s
-}
-
-// isGlob reports whether a pattern can match more than itself.
-func isGlob(pattern string) bool {
-	for _, r := range pattern {
-		if r == '*' || r == '?' {
-			return true
-		}
-	}
-	return false
-}
-
 // glob matches a whole string: * is any run of characters, slashes and dots
 // too, ? is any one. Plan paths and slot names hold brackets, so unlike in
 // path.Match those mean themselves.

@@ -32,13 +32,13 @@ func TestTheSpecifiedTopologyKeepsEveryRule(t *testing.T) {
 func TestWaysToReadABarmanHost(t *testing.T) {
 	yaml := `{name: t, datacenters: {A: {region: a}}, nodes: {n: {datacenter: A, dsn: "host=h"}},
   barman: {b: {datacenter: A, command: [ssh, barman-a, barman], json_dir: saved, config: c, sources: [{node: n, passive: true}]}, empty: {datacenter: A}}}`
-	p, err := Load(context.Background(), []Input{{"t.yaml", []byte(yaml)}}, Options{})
+	p, err := Load(context.Background(), []Input{{Name: "t.yaml", Data: []byte(yaml)}}, Options{})
 	require.NoError(t, err)
 	require.Equal(t, Barman{Datacenter: "A", Command: []string{"ssh", "barman-a", "barman"}, JSONDir: "saved", Config: "c",
 		Sources: []Source{{Server: "n", Node: "n", StreamingArchiver: true, Passive: true}}}, p.Topology.Barman["b"])
 	require.Empty(t, p.Topology.Barman["empty"].Command)
 
-	_, err = Load(context.Background(), []Input{{"t.yaml", []byte(`{name: t, datacenters: {A: {region: a}}, nodes: {}, barman: {b: {datacenter: A, command: ["barman", ""]}}}`)}}, Options{})
+	_, err = Load(context.Background(), []Input{{Name: "t.yaml", Data: []byte(`{name: t, datacenters: {A: {region: a}}, nodes: {}, barman: {b: {datacenter: A, command: ["barman", ""]}}}`)}}, Options{})
 	require.ErrorContains(t, err, "a word of a command")
 }
 
