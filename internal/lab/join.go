@@ -2,11 +2,22 @@ package lab
 
 import (
 	"context"
-	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // Joiner is the node that [Lab.JoinUnderLag] adds.
 const Joiner = "dc1n3"
+
+// joinSource is the member nearest to a joiner in datacenter A, lateWriter the
+// one whose updates are late.
+const (
+	joinSource = "dc1n2"
+	lateWriter = "dc1n1"
+)
 
 // Join says what a join under lag did.
 type Join struct {
@@ -23,14 +34,163 @@ type Row struct {
 	Key   []string
 }
 
-// JoinUnderLag adds a seventh node, joined by a logical copy while updates of
-// another node are still on their way: on it, and only on it, the rows whose
-// keys are returned stay old for good. Everything is caught up on return.
-func (l *Lab) JoinUnderLag(ctx context.Context) (*Join, error) {
-	return nil, errors.New("not built yet")
+// String renders shard1.entry(11, 2).
+func (r Row) String() string { return r.Table + "(" + strings.Join(r.Key, ", ") + ")" }
+
+// late is what the writer does while its streams are held, a row of each shape
+// of key.
+var late = []struct {
+	row    Row
+	update string
+}{
+	{Row{"ref.currency", []string{"C07"}}, "UPDATE ref.currency SET rate = rate * 1.1, updated_at = now() WHERE code = 'C07'"},
+	{Row{"ref.product", []string{"42"}}, "UPDATE ref.product SET price = price + 5, updated_at = now() WHERE id = 42"},
+	{Row{"shard1.customer", []string{"7"}}, "UPDATE shard1.customer SET balance = balance - 100, email = 'moved@example.org' WHERE id = 7"},
+	{Row{"shard1.device", []string{"tenant-7", "6a85a280-b379-0625-1f46-b051c253e2cf"}}, "UPDATE shard1.device SET label = NULL WHERE tenant = 'tenant-7' AND device = md5('device 7')::uuid"},
+	{Row{"shard1.entry", []string{"11", "2"}}, "UPDATE shard1.entry SET amount = amount + 1000 WHERE account = 11 AND seq = 2"},
 }
 
-// JoinCleanly adds a node with no change on its way; it ends equal.
+// JoinUnderLag adds a seventh node, joined by a logical copy while updates of
+// another node are still on their way: on it, and only on it, the rows that are
+// returned stay old for good. Everything is caught up on return, and nothing
+// raised an error. Other writes must rest meanwhile.
+//
+// How it comes about: every row that the copy brings bears the commit time of
+// the copy, which is later than that of the updates on their way. When these
+// arrive the old members take them, as they are newer than their rows, and the
+// joiner discards them, as they are older than its.
+func (l *Lab) JoinUnderLag(ctx context.Context) (*Join, error) {
+	j := &Join{Joiner: Joiner, Source: joinSource, Writer: lateWriter}
+	for _, u := range late {
+		j.Stale = append(j.Stale, u.row)
+	}
+	return j, l.join(ctx, Joiner, true)
+}
+
+// JoinCleanly adds a node of datacenter A, with no change on its way; it ends
+// equal.
 func (l *Lab) JoinCleanly(ctx context.Context, name string) error {
-	return errors.New("not built yet")
+	return l.join(ctx, name, false)
+}
+
+func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
+	members := l.Nodes()
+	joiner, err := l.newMember(name)
+	if err != nil {
+		return err
+	}
+	if err := l.Barrier(ctx); err != nil {
+		return err
+	}
+	if err := joiner.create(ctx); err != nil {
+		return err
+	}
+	if err := l.prepare(ctx, joiner); err != nil {
+		return err
+	}
+	// The joiner's slots on the members come first, so that it misses nothing,
+	// and the streams wait until the copy is there. The joiner takes them one
+	// after the other: its manager starts one worker a second anyway.
+	var toJoiner []edge
+	for _, m := range members {
+		if m.Name == joinSource {
+			continue
+		}
+		e := edge{m.Name, name}
+		toJoiner = append(toJoiner, e)
+		if err := l.subscribe(ctx, e, false); err != nil {
+			return err
+		}
+	}
+	if err := forAll(ctx, toJoiner, func(ctx context.Context, e edge) error {
+		if err := l.replicates(ctx, e); err != nil {
+			return err
+		}
+		return l.DisableEdge(ctx, e.provider, e.subscriber)
+	}); err != nil {
+		return err
+	}
+	l.mark("%s has a slot on every member", name)
+
+	var held []edge
+	if underLag {
+		for _, m := range members {
+			if m.Name != lateWriter {
+				held = append(held, edge{lateWriter, m.Name})
+			}
+		}
+		if err := forAll(ctx, held, func(ctx context.Context, e edge) error { return l.DisableEdge(ctx, e.provider, e.subscriber) }); err != nil {
+			return err
+		}
+		for _, u := range late {
+			if err := l.Node(lateWriter).Exec(ctx, u.update); err != nil {
+				return err
+			}
+		}
+		l.mark("%s has written %d rows, and its streams are held", lateWriter, len(late))
+	}
+
+	source := edge{joinSource, name}
+	if err := l.subscribe(ctx, source, true); err != nil {
+		return err
+	}
+	if err := joiner.until(ctx, "the copy from "+joinSource+" is complete", `
+		SELECT count(*) > 0 AND bool_and(sync_status = 'r') FROM pglogical.local_sync_status s
+		JOIN pglogical.subscription u ON u.sub_id = s.sync_subid WHERE u.sub_name = $1`, source.subscription()); err != nil {
+		return err
+	}
+	if err := l.replicates(ctx, source); err != nil {
+		return err
+	}
+	l.mark("%s holds a copy of %s", name, joinSource)
+
+	var fromJoiner []edge
+	for _, m := range members {
+		fromJoiner = append(fromJoiner, edge{name, m.Name})
+	}
+	if err := forAll(ctx, fromJoiner, func(ctx context.Context, e edge) error {
+		if err := l.subscribe(ctx, e, false); err != nil {
+			return err
+		}
+		return l.replicates(ctx, e)
+	}); err != nil {
+		return err
+	}
+	if err := forAll(ctx, append(toJoiner, held...), func(ctx context.Context, e edge) error { return l.EnableEdge(ctx, e.provider, e.subscriber) }); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	l.order = append(l.order, name)
+	l.mu.Unlock()
+	if err := l.Settle(ctx); err != nil {
+		return err
+	}
+	if err := l.Barrier(ctx); err != nil {
+		return err
+	}
+	l.mark("%s is a full member and every node is caught up", name)
+	return nil
+}
+
+// newMember registers a node that will hold reference data and the first shard.
+func (l *Lab) newMember(name string) (*Node, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.nodes[name]; ok {
+		return nil, fmt.Errorf("the lab already has a node %s", name)
+	}
+	n := l.home.node(name, l.opt, meshConfig)
+	l.nodes[name] = n
+	for _, set := range []string{"ref", "shard1"} {
+		l.members[set] = append(slices.Clone(l.members[set]), name)
+	}
+	return n, nil
+}
+
+func forAll(ctx context.Context, edges []edge, f func(context.Context, edge) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, e := range edges {
+		g.Go(func() error { return f(ctx, e) })
+	}
+	return g.Wait()
 }

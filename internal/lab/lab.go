@@ -52,6 +52,7 @@ type Lab struct {
 	Dir string
 
 	home    *home
+	opt     Options
 	server  Server
 	log     func(format string, a ...any)
 	started time.Time
@@ -62,6 +63,8 @@ type Lab struct {
 	members map[string][]string // replication set to the nodes that hold it
 	proxies map[edge]*proxy     // edges that run through one
 	barman  map[string]*barmanHost
+
+	injected int // rows that Inject has taken so far
 }
 
 // Up brings the cluster up and returns when every edge replicates and the seed
@@ -82,7 +85,7 @@ func Up(ctx context.Context, opt Options) (*Lab, error) {
 		return nil, err
 	}
 	l := &Lab{
-		Dir: h.dir, home: h, server: server, log: h.log, started: time.Now(),
+		Dir: h.dir, home: h, opt: opt, server: server, log: h.log, started: time.Now(),
 		order: slices.Clone(NodeNames), nodes: map[string]*Node{}, members: map[string][]string{},
 		proxies: map[edge]*proxy{}, barman: map[string]*barmanHost{},
 	}

@@ -37,7 +37,7 @@ func (l *Lab) Slot(provider, subscriber string) string { return edge{provider, s
 
 // meshUp makes the schema, the pglogical nodes, the edges and the seed rows.
 func (l *Lab) meshUp(ctx context.Context) error {
-	if err := l.each(ctx, func(ctx context.Context, n *Node) error { return l.prepare(ctx, n, true) }); err != nil {
+	if err := l.each(ctx, func(ctx context.Context, n *Node) error { return l.prepare(ctx, n) }); err != nil {
 		return err
 	}
 	l.mark("schema, pglogical nodes and replication sets")
@@ -87,12 +87,10 @@ func (l *Lab) sets(nodes ...string) []string {
 
 // prepare makes the tables and the pglogical node with its replication sets,
 // and lets the reader see them.
-func (l *Lab) prepare(ctx context.Context, n *Node, withTables bool) error {
+func (l *Lab) prepare(ctx context.Context, n *Node) error {
 	var sql strings.Builder
 	for _, set := range l.sets(n.Name) {
-		if withTables {
-			sql.WriteString(tables(set))
-		}
+		sql.WriteString(tables(set))
 	}
 	fmt.Fprintf(&sql, `
 CREATE EXTENSION pglogical;

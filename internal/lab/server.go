@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -60,7 +61,7 @@ var baseConfig = []string{
 
 func (h *home) node(name string, opt Options, config []string) *Node {
 	n := &Node{Name: name, home: h, dir: filepath.Join(h.dir, name), initdb: opt.InitDB}
-	n.config = append(append(append(n.config, baseConfig...), config...), opt.Config...)
+	n.config = slices.Concat(baseConfig, config, opt.Config)
 	return n
 }
 

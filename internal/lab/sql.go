@@ -177,10 +177,22 @@ const LocalOrigin = "lab_local"
 // (The subscribers ask for no forwarded origins. session_replication_role =
 // replica would not do: it turns triggers off and replicates all the same.)
 func (n *Node) ExecLocal(ctx context.Context, sql string, args ...any) error {
+	return n.locally(ctx, func(conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+// local1 is ExecLocal for a statement that returns one value.
+func (n *Node) local1(ctx context.Context, sql string, value any, args ...any) error {
+	return n.locally(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, sql, args...).Scan(value) })
+}
+
+// locally keeps one session: an origin serves one at a time, and one that was
+// just closed may still hold it.
+func (n *Node) locally(ctx context.Context, f func(*pgx.Conn) error) error {
 	n.localMu.Lock()
 	defer n.localMu.Unlock()
-	// One session, kept open: an origin serves one session at a time, and one
-	// that was just closed may still hold it.
 	if n.local != nil && n.local.Ping(ctx) != nil {
 		closeSoon(n.local)
 		n.local = nil
@@ -200,7 +212,7 @@ func (n *Node) ExecLocal(ctx context.Context, sql string, args ...any) error {
 		}
 		n.local = conn
 	}
-	if _, err := n.local.Exec(ctx, sql, args...); err != nil {
+	if err := f(n.local); err != nil {
 		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
 	return nil
