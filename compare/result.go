@@ -22,7 +22,10 @@ type Result struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`
 	Verdict  Verdict   `json:"verdict"`
-	Fence    Fence     `json:"fence"`
+	Mode     Mode      `json:"mode"`
+	Policy   string    `json:"policy"`            // the rule that names majority and minority
+	Reasons  []string  `json:"reasons,omitempty"` // why the whole is incomplete, beyond its tables
+	Fence    Fence     `json:"fence"`             // every edge that a suspect waited for, worst wait each
 	Tables   []Table   `json:"tables"`
 }
 
@@ -50,10 +53,14 @@ type Table struct {
 	Name    string       `json:"name"`
 	DataSet string       `json:"data_set"` // shard, or "reference"
 	Verdict Verdict      `json:"verdict"`
-	Reasons []string     `json:"reasons,omitempty"` // why it is incomplete
-	Key     []string     `json:"key"`               // columns that identify a row
-	Columns []string     `json:"columns"`           // columns compared
-	Digest  string       `json:"digest"`            // the method, "native-chain-64", "sha256" …
+	Reasons []string     `json:"reasons,omitempty"`  // why it is incomplete
+	Notes   []string     `json:"notes,omitempty"`    // what a reader should know and what does not touch the verdict
+	Where   string       `json:"where,omitempty"`    // the rows compared; empty: all
+	Key     []string     `json:"key"`                // columns that identify a row
+	Columns []string     `json:"columns"`            // columns compared
+	Left    []string     `json:"left_out,omitempty"` // columns not compared, and why
+	Digest  string       `json:"digest"`             // the method, "native-chain-64", "sha256" …
+	Miss    float64      `json:"miss_probability"`   // bound of a difference between two nodes that was not seen
 	Nodes   []Coverage   `json:"nodes"`
 	Counts  Counts       `json:"counts"`
 	Diffs   []Difference `json:"differences,omitempty"` // a bounded sample, in key order
@@ -119,6 +126,7 @@ type Difference struct {
 type RowVersion struct {
 	Node      string             `json:"node"`
 	Exists    bool               `json:"exists"`
+	Count     int64              `json:"count,omitempty"` // equal rows, for tables without a key
 	Hash      string             `json:"hash,omitempty"`
 	Values    map[string]*string `json:"values,omitempty"` // differing columns only; nil: NULL
 	CommitAt  *time.Time         `json:"commit_at,omitempty"`

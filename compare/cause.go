@@ -1,0 +1,102 @@
+package compare
+
+import "fmt"
+
+// The causes a difference is likely to have; README.md states the rule of each.
+const (
+	CauseJoin           = "join-time resolution"
+	CauseLocalWrite     = "write that did not replicate"
+	CauseStale          = "update not applied"
+	CauseMissedInsert   = "insert not applied, or delete that did not replicate"
+	CauseMissedDelete   = "delete not applied, or insert that did not replicate"
+	CauseRepresentation = "only the representation differs"
+)
+
+// causeOf applies the rules of README.md, in its order. It needs one camp that
+// is right and one that is not: with more, or without evidence, it says nothing.
+func causeOf(d *Difference) string {
+	if len(d.Majority) == 0 || len(d.Minority) == 0 {
+		return ""
+	}
+	var right, wrong []RowVersion
+	for _, c := range camps(d.Versions) {
+		switch {
+		case c[0].Node == d.Majority[0] || contains(d.Majority, c[0].Node):
+			right = c
+		case wrong != nil:
+			return "" // several wrong versions
+		default:
+			wrong = c
+		}
+	}
+	good, bad := latest(right), latest(wrong)
+	switch {
+	case good.Exists && !bad.Exists:
+		return explain(CauseMissedInsert, "%s has no row that the others have from %s", names1(wrong), from(good))
+	case !good.Exists && bad.Exists:
+		return explain(CauseMissedDelete, "%s has a row from %s that the others have not", names1(wrong), from(bad))
+	case good.CommitAt == nil || bad.CommitAt == nil:
+		return ""
+	case bad.CommitAt.After(*good.CommitAt) && bad.OriginRaw != localOrigin && contains(d.Majority, bad.Origin):
+		return explain(CauseJoin, "on %s the row came by a copy from %s, which gave it the copy's commit timestamp %s; the change of %s at %s was on its way then, arrived later, is older, and lost",
+			names1(wrong), bad.Origin, stamp(bad), originOf(good), stamp(good))
+	case bad.CommitAt.After(*good.CommitAt):
+		return explain(CauseLocalWrite, "%s was written at %s (%s), later than the others' version of %s at %s, and the change did not reach them",
+			names1(wrong), stamp(bad), rawOrigin(bad), originOf(good), stamp(good))
+	case bad.CommitAt.Before(*good.CommitAt):
+		return explain(CauseStale, "%s still has the version of %s at %s; the change of %s at %s did not take effect there",
+			names1(wrong), originOf(bad), stamp(bad), originOf(good), stamp(good))
+	}
+	return ""
+}
+
+func contains(list []string, s string) bool {
+	for _, x := range list {
+		if x == s {
+			return true
+		}
+	}
+	return false
+}
+
+func explain(cause, format string, a ...any) string { return cause + ": " + fmt.Sprintf(format, a...) }
+
+const localOrigin = "local"
+
+// stamp renders a commit timestamp to the microsecond, in UTC.
+func stamp(v RowVersion) string { return v.CommitAt.UTC().Format("2006-01-02 15:04:05.000000Z") }
+
+func originOf(v RowVersion) string {
+	if v.Origin != "" {
+		return v.Origin
+	}
+	return "an unknown origin"
+}
+
+func rawOrigin(v RowVersion) string {
+	switch {
+	case v.OriginRaw == localOrigin:
+		return "a local transaction"
+	case v.OriginRaw != "":
+		return "origin " + v.OriginRaw
+	}
+	return "origin not known"
+}
+
+func from(v RowVersion) string {
+	if v.CommitAt == nil {
+		return originOf(v) + " (commit timestamp not known)"
+	}
+	return originOf(v) + " at " + stamp(v)
+}
+
+func names1(camp []RowVersion) string {
+	s := ""
+	for i, v := range camp {
+		if i > 0 {
+			s += ", "
+		}
+		s += v.Node
+	}
+	return s
+}

@@ -1,0 +1,166 @@
+package compare
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// drillBuckets is how many buckets one statement fetches rows of.
+const drillBuckets = 2000
+
+// bucketRows is a bucket as one node sent it: digest and number of rows per
+// key text; for rows without a key the digest is the key.
+type bucketRows struct {
+	bucket int64
+	rows   map[string]string
+}
+
+// sep parts the texts of a key's columns; texts in PostgreSQL cannot hold it.
+const sep = "\x00"
+
+// drill reads keys and digests of the rows in differing buckets from all nodes
+// at once, and hands over the keys on which they differ. It holds one bucket a
+// node in memory.
+func drill(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, suspect func(key []string) error) error {
+	for chunk := range slices.Chunk(bad, drillBuckets) {
+		if err := drillChunk(ctx, sessions, qs, chunk, suspect); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, suspect func(key []string) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	streams := make([]chan bucketRows, len(sessions))
+	for i, s := range sessions {
+		streams[i] = make(chan bucketRows, 1)
+		g.Go(func() error {
+			defer close(streams[i])
+			return s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
+				return fetch(ctx, tx, qs[i], bad, streams[i])
+			})
+		})
+	}
+	g.Go(func() error {
+		heads := make([]bucketRows, len(streams))
+		open := make([]bool, len(streams))
+		next := func(i int) {
+			select {
+			case heads[i], open[i] = <-streams[i]:
+			case <-ctx.Done():
+				open[i] = false
+			}
+		}
+		for i := range streams {
+			next(i)
+		}
+		for {
+			first, any := int64(0), false
+			for i := range heads {
+				if open[i] && (!any || heads[i].bucket < first) {
+					first, any = heads[i].bucket, true
+				}
+			}
+			if !any || ctx.Err() != nil {
+				return ctx.Err()
+			}
+			var group []map[string]string
+			for i := range heads {
+				if open[i] && heads[i].bucket == first {
+					group = append(group, heads[i].rows)
+				} else {
+					group = append(group, nil)
+				}
+			}
+			for _, k := range unequal(group) {
+				if err := suspect(strings.Split(k, sep)); err != nil {
+					return err
+				}
+			}
+			for i := range heads {
+				if open[i] && heads[i].bucket == first {
+					next(i)
+				}
+			}
+		}
+	})
+	return g.Wait()
+}
+
+// unequal returns the keys that are not the same on all nodes, sorted.
+func unequal(group []map[string]string) []string {
+	seen := map[string]bool{}
+	for _, rows := range group {
+		for k := range rows {
+			if seen[k] {
+				continue
+			}
+			for _, other := range group {
+				if h, ok := other[k]; !ok || h != rows[k] {
+					seen[k] = true
+					break
+				}
+			}
+		}
+	}
+	out := make([]string, 0, len(seen))
+	for k := range seen {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<- bucketRows) error {
+	rows, err := tx.Query(ctx, q.drill(bad))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var b, n int64
+	var digest string
+	keys := make([]string, len(q.shape.key))
+	dest := []any{&b, &n, &digest}
+	for i := range keys {
+		dest = append(dest, &keys[i])
+	}
+	current := bucketRows{}
+	send := func() error {
+		if current.rows == nil {
+			return nil
+		}
+		select {
+		case out <- current:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		if current.rows == nil || current.bucket != b {
+			if err := send(); err != nil {
+				return err
+			}
+			current = bucketRows{bucket: b, rows: map[string]string{}}
+		}
+		if q.keyless() {
+			current.rows[digest] = itoa(n)
+		} else {
+			current.rows[strings.Join(keys, sep)] = digest
+		}
+	}
+	if rows.Err() != nil {
+		return rows.Err()
+	}
+	return send()
+}

@@ -1,0 +1,256 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// fencer waits until what every node had written when it was asked is applied
+// on every other node of a task.
+type fencer struct {
+	surveys map[string]*survey // of every node of the plan that answered
+	session func(string) *cluster.Session
+	timeout time.Duration
+	static  bool
+	edges   map[[2]string]FenceEdge // the worst of every edge so far
+	failed  map[[2]string]bool      // edges that ran into the timeout once
+}
+
+// edge is one direction between two nodes, as the subscriber has it.
+type edge struct {
+	provider, subscriber string
+	sub                  *subscription
+}
+
+// wait is the fence of one task: over the edges between the nodes that should
+// hold its table, and over those from any other node that feeds one of them.
+func (f *fencer) wait(ctx context.Context, t *task, compared []string) (Fence, error) {
+	out := Fence{Needed: true, Passed: true}
+	if f.static {
+		return out, nil
+	}
+	edges, broken, err := f.graph(ctx, t, compared)
+	if err != nil {
+		return out, err
+	}
+	out.Edges = broken
+	byProvider := map[string][]edge{}
+	for _, e := range edges {
+		byProvider[e.provider] = append(byProvider[e.provider], e)
+	}
+	results := make([][]FenceEdge, len(byProvider))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, p := range slices.Sorted(maps.Keys(byProvider)) {
+		g.Go(func() error {
+			var err error
+			results[i], err = f.confirm(gctx, p, byProvider[p])
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	out.Edges = append(out.Edges, slices.Concat(results...)...)
+	for _, e := range out.Edges {
+		out.Passed = out.Passed && e.Passed
+		f.note(e)
+	}
+	return out, nil
+}
+
+// note keeps the worst of every edge for the report.
+func (f *fencer) note(e FenceEdge) {
+	k := [2]string{e.Provider, e.Subscriber}
+	if old, ok := f.edges[k]; !ok || old.Passed && (!e.Passed || e.Waited > old.Waited) {
+		f.edges[k] = e
+	}
+	if !e.Passed {
+		f.failed[k] = true
+	}
+}
+
+// report returns the fence over all edges that were waited for.
+func (f *fencer) report() Fence {
+	out := Fence{Needed: len(f.edges) > 0, Passed: true}
+	for _, k := range slices.SortedFunc(maps.Keys(f.edges), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		out.Edges = append(out.Edges, f.edges[k])
+		out.Passed = out.Passed && f.edges[k].Passed
+	}
+	return out
+}
+
+// planName is what the plan calls a node that a catalog calls by another name.
+func (f *fencer) planName(local string) string {
+	for name, v := range f.surveys {
+		if v.repl.localName == local {
+			return name
+		}
+	}
+	return local
+}
+
+// graph lists the edges to wait for, asking each compared node for its
+// subscriptions as they are now, and those that cannot be waited for.
+func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges []edge, broken []FenceEdge, err error) {
+	fail := func(p, s, why string) { broken = append(broken, FenceEdge{Provider: p, Subscriber: s, Reason: why}) }
+	for _, s := range compared {
+		session := f.session(s)
+		var repl replication
+		err := session.Read(ctx, "read the subscriptions", func(ctx context.Context, tx pgx.Tx) error {
+			var err error
+			repl, err = readReplication(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		fed := map[string]bool{s: true}
+		for i, sub := range repl.subs {
+			if !slices.ContainsFunc(sub.sets, func(x string) bool { return slices.Contains(t.sets, x) }) {
+				continue
+			}
+			p := f.planName(sub.provider)
+			fed[p] = true
+			switch {
+			case !sub.enabled:
+				fail(p, s, "the subscription is disabled")
+			case f.surveys[p] == nil:
+				fail(p, s, "the provider could not be asked for its WAL position")
+			default:
+				edges = append(edges, edge{p, s, &repl.subs[i]})
+			}
+		}
+		for _, p := range t.nodes {
+			if !fed[p] {
+				fail(p, s, "no subscription carries the table on this way")
+			}
+		}
+	}
+	return edges, broken, nil
+}
+
+// confirm reads the provider's WAL position and waits until every subscriber
+// confirmed that it applied it.
+func (f *fencer) confirm(ctx context.Context, provider string, edges []edge) ([]FenceEdge, error) {
+	session := f.session(provider)
+	begin := time.Now()
+	target, err := flushed(ctx, session)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]FenceEdge, len(edges))
+	slots := make([]string, len(edges))
+	timeout := f.timeout
+	for i, e := range edges {
+		out[i] = FenceEdge{Provider: e.provider, Subscriber: e.subscriber, LSN: target.String()}
+		slots[i] = e.sub.slot
+		if f.failed[[2]string{e.provider, e.subscriber}] {
+			timeout = min(timeout, 5*time.Second) // it had its chance
+		}
+	}
+	deadline := begin.Add(timeout)
+	pause := 5 * time.Millisecond
+	for {
+		got, err := confirmed(ctx, session, slots)
+		if err != nil {
+			return nil, err
+		}
+		waiting := false
+		for i := range out {
+			e := &out[i]
+			if e.Passed {
+				continue
+			}
+			g, ok := got[slots[i]]
+			e.Waited = time.Since(begin)
+			switch {
+			case !ok:
+				e.Reason = fmt.Sprintf("the provider has no replication slot %s", slots[i])
+			case g.reached >= target:
+				e.Passed, e.Reason = true, ""
+			case !g.active:
+				e.Reason, waiting = fmt.Sprintf("not applied within %s: the slot is not active, %d bytes are outstanding", timeout, target.Since(g.reached)), true
+			default:
+				e.Reason, waiting = fmt.Sprintf("not applied within %s: %d bytes are outstanding", timeout, target.Since(g.reached)), true
+			}
+		}
+		if !waiting || time.Now().After(deadline) {
+			return out, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+		pause = min(pause*2, 250*time.Millisecond)
+	}
+}
+
+// pageHeader is the longest header of a WAL page: the insert position may lie
+// behind one that no record follows, which nothing ever flushes or confirms.
+const pageHeader = 40
+
+// flushed returns the WAL position up to which everything that was committed
+// and visible when it was called is flushed, asynchronous commits included.
+func flushed(ctx context.Context, s *cluster.Session) (catalog.LSN, error) {
+	const attempted = "read the WAL position"
+	ask := func() (insert, flush catalog.LSN, err error) {
+		var i, fl string
+		if err := s.Conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text").Scan(&i, &fl); err != nil {
+			return 0, 0, s.Wrap(attempted, err)
+		}
+		if insert, err = catalog.ParseLSN(i); err == nil {
+			flush, err = catalog.ParseLSN(fl)
+		}
+		return insert, flush, err
+	}
+	target, flush, err := ask()
+	for err == nil && flush < target && target.Since(flush) > pageHeader {
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(20 * time.Millisecond): // the WAL writer comes by at least every 3 × wal_writer_delay
+		}
+		_, flush, err = ask()
+	}
+	return min(target, max(flush, 1)), err
+}
+
+type progress struct {
+	reached catalog.LSN
+	active  bool
+}
+
+// confirmed returns how far each slot's consumer has applied: what it flushed,
+// or, while it is connected, what it applied and anyone there can see.
+func confirmed(ctx context.Context, s *cluster.Session, slots []string) (map[string]progress, error) {
+	const attempted = "read the replication slots"
+	rows, err := s.Conn.Query(ctx, `SELECT s.slot_name, s.active, greatest(s.confirmed_flush_lsn, r.replay_lsn, '0/0')::text
+		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = ANY ($1)`, slots)
+	if err != nil {
+		return nil, s.Wrap(attempted, err)
+	}
+	defer rows.Close()
+	out := map[string]progress{}
+	for rows.Next() {
+		var name, lsn string
+		var p progress
+		if err := rows.Scan(&name, &p.active, &lsn); err != nil {
+			return nil, s.Wrap(attempted, err)
+		}
+		if p.reached, err = catalog.ParseLSN(lsn); err != nil {
+			return nil, s.Wrap(attempted, err)
+		}
+		out[name] = p
+	}
+	return out, s.Wrap(attempted, rows.Err())
+}

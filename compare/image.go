@@ -1,0 +1,139 @@
+package compare
+
+import (
+	"strings"
+)
+
+// image is how one column enters the digest. text is always there: an SQL
+// expression for the text that stands for the value, NULL for NULL. At most one
+// of the others says how the native method takes the column more cheaply.
+type image struct {
+	text    string
+	bit     string // boolean SQL expression, never NULL
+	word    string // int4 SQL expression, never NULL
+	long    string // int8 SQL expression, never NULL
+	call    func(seed string) string
+	nullBit bool // NULL must be told apart by a bit of the bitmap, unless the column is NOT NULL
+}
+
+// imageOf returns the image of a column.
+func imageOf(c compared, mode Mode) image {
+	x := "t." + ident(c.name)
+	or := func(expr, null string) string { // NULL would end the chain
+		if c.notNull {
+			return expr
+		}
+		return "coalesce(" + expr + ", " + null + ")"
+	}
+	i := image{text: textOf(c, mode)}
+	if mode == Value && i.text != textOf(c, Exact) {
+		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), true
+		return i
+	}
+	switch c.base {
+	case "boolean":
+		i.bit, i.nullBit = or(x, "false"), true
+	case "smallint":
+		i.word = or(x+"::int4", "100000") // beyond the type's range
+	case "integer":
+		i.word, i.nullBit = or(x, "0"), true
+	case "bigint":
+		i.long, i.nullBit = or(x, "0"), true
+	case "oid":
+		i.long = or(x+"::int8", "-1") // beyond the type's range
+	case "uuid":
+		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
+	default:
+		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
+	}
+	return i
+}
+
+// seeded returns a call of one of the server's hash functions.
+func seeded(fn, arg string) func(string) string {
+	return func(seed string) string { return fn + "(" + arg + ", " + seed + ")" }
+}
+
+// neverEmpty reports whether no value of the type has the empty text, so that
+// ” can stand for NULL.
+func neverEmpty(c compared) bool {
+	switch c.base {
+	case "numeric", "real", "double precision", "money", "date", "time without time zone", "time with time zone",
+		"timestamp without time zone", "timestamp with time zone", "interval", "inet", "cidr", "macaddr", "macaddr8",
+		"json", "jsonb", "bytea", "pg_lsn", "xid", "tid", "point", "lseg", "box", "path", "polygon", "circle", "line":
+		return true
+	}
+	return c.class == "r" || c.class == "m" || c.class == "c" || strings.HasSuffix(c.base, "[]")
+}
+
+// bigBytes is from where on a bytea is represented by its SHA-256, so that its
+// hexadecimal text, twice as long, is never built.
+const bigBytes = "65536"
+
+// textOf returns the SQL of a column's text image.
+func textOf(c compared, mode Mode) string {
+	x := "t." + ident(c.name)
+	if mode == Value {
+		if r, ok := relaxed(c, x); ok {
+			return r
+		}
+	}
+	switch c.base {
+	case "text", "character varying":
+		if c.class == "b" {
+			return x + "::text"
+		}
+	case "bytea":
+		return "CASE WHEN octet_length(" + x + ") < " + bigBytes + " THEN " + x + "::text ELSE 'sha256:' || encode(sha256(" + x + "), 'hex') END"
+	case `"char"`:
+		return x + "::int4::text" // its text differs between majors
+	case "character", "inet", "cidr", "":
+		// The output function's text: the cast would drop trailing blanks, or
+		// is not the same for all types.
+		return "CASE WHEN " + x + " IS NOT DISTINCT FROM NULL THEN NULL ELSE concat(" + x + ") END"
+	}
+	if !builtIn(c) {
+		// A type of the user's may have its own cast to text; the output
+		// function is the one that must tell all values apart.
+		return "CASE WHEN " + x + " IS NOT DISTINCT FROM NULL THEN NULL ELSE concat(" + x + ") END"
+	}
+	return x + "::text"
+}
+
+// builtIn reports whether the type comes with the server: format_type
+// qualifies every other one, as the search path is pg_catalog alone.
+func builtIn(c compared) bool {
+	return c.class == "b" && !strings.Contains(strings.TrimSuffix(c.base, "[]"), ".") || c.class == "r" || c.class == "m"
+}
+
+// Relaxation is one rule of mode "value".
+type Relaxation struct{ Type, Rule string }
+
+// Relaxations returns what mode "value" takes as equal beyond mode "exact".
+func Relaxations() []Relaxation {
+	return []Relaxation{
+		{"numeric", "trailing zeros after the decimal point do not count: 1.50 is 1.5"},
+		{"real, double precision", "minus zero is zero"},
+		{"character(n)", "trailing blanks do not count"},
+		{"citext", "case does not count"},
+		{"json", "compared as jsonb: white space, order of keys and repeated keys do not count"},
+	}
+}
+
+func relaxed(c compared, x string) (string, bool) {
+	switch c.base {
+	case "numeric":
+		// trim_scale needs PostgreSQL 13. A text without a point keeps its zeros.
+		return `CASE WHEN scale(` + x + `) > 0 THEN rtrim(rtrim(` + x + `::text, '0'), '.') ELSE ` + x + `::text END`, true
+	case "real", "double precision":
+		return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + x + "::text END", true
+	case "character":
+		return x + "::text", true
+	case "json":
+		return x + "::jsonb::text", true
+	}
+	if strings.HasSuffix(c.base, ".citext") && c.class == "b" {
+		return "lower(" + x + "::text)", true
+	}
+	return "", false
+}

@@ -1,0 +1,222 @@
+package compare
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// task is one table of one data set and the nodes that should hold it.
+type task struct {
+	dataSet string
+	schema  string
+	name    string
+	sets    []string          // replication sets of the data set that carry it, on any node
+	nodes   []string          // that should hold it, sorted
+	absent  map[string]string // of nodes: why it cannot be read there
+	on      map[string]*table // of nodes: the table there
+	reasons []string
+	notes   []string
+	where   string
+	columns []string // column list of the sets; nil: all
+}
+
+func (t *task) qualified() string { return qualified(t.schema, t.name) }
+
+// label names the task in progress and errors.
+func (t *task) label() string { return t.dataSet + ": " + t.schema + "." + t.name }
+
+// planTables lists what is to be compared: for every data set of the plan the
+// union, over all of its nodes, of the tables that its replication sets carry.
+// A node that could not be asked is named in every task it belongs to.
+func planTables(req Request, surveys map[string]*survey, failed map[string]error) ([]*task, []string, error) {
+	var tasks []*task
+	var reasons []string
+	matched := map[string]bool{}
+	dataSets := req.Topology.DataSets()
+	for _, name := range slices.Sorted(maps.Keys(dataSets)) {
+		d := dataSets[name]
+		if len(req.Shards) > 0 && !slices.Contains(req.Shards, name) {
+			continue
+		}
+		var nodes []string
+		for _, n := range slices.Sorted(slices.Values(d.Replicas)) {
+			if len(req.Nodes) == 0 || slices.Contains(req.Nodes, n) {
+				nodes = append(nodes, n)
+			}
+		}
+		nodes = slices.Compact(nodes)
+		if len(nodes) == 0 {
+			continue
+		}
+		found := map[string]*task{}
+		asked := false
+		for _, n := range nodes {
+			v := surveys[n]
+			if v == nil {
+				continue
+			}
+			asked = true
+			for q, sets := range v.carries(d.ReplicationSets, len(dataSets) == 1) {
+				t := found[q]
+				if t == nil {
+					t = &task{dataSet: name, nodes: nodes, absent: map[string]string{}, on: map[string]*table{}}
+					t.schema, t.name = v.names(q)
+					found[q] = t
+				}
+				t.sets = append(t.sets, sets...)
+			}
+		}
+		switch {
+		case !asked:
+			reasons = append(reasons, fmt.Sprintf("%s: none of its nodes could be asked which tables it has", name))
+		case len(found) == 0:
+			reasons = append(reasons, fmt.Sprintf("%s: no table was found in its replication sets (%s) on any node", name, strings.Join(d.ReplicationSets, ", ")))
+		}
+		for _, q := range slices.Sorted(maps.Keys(found)) {
+			t := found[q]
+			if !wanted(req.Tables, t, matched) {
+				continue
+			}
+			t.place(surveys, failed, d.ReplicationSets)
+			tasks = append(tasks, t)
+		}
+	}
+	for _, w := range req.Tables {
+		if !matched[w] && len(failed) == 0 {
+			return nil, nil, refuse("no table %q is in the replication sets of what is to be compared", w)
+		} else if !matched[w] {
+			reasons = append(reasons, fmt.Sprintf("no table %q was found on the nodes that answered", w))
+		}
+	}
+	return tasks, reasons, nil
+}
+
+// wanted applies --table, and notes which of them named something.
+func wanted(tables []string, t *task, matched map[string]bool) bool {
+	if len(tables) == 0 {
+		return true
+	}
+	ok := false
+	for _, w := range tables {
+		if w == t.name || w == t.schema+"."+t.name || w == t.qualified() {
+			matched[w], ok = true, true
+		}
+	}
+	return ok
+}
+
+// carries returns the tables that sets of the data set carry on this node,
+// partitions as their topmost table, with the names of the sets. A node on
+// which nothing is known to replicate carries all of its tables, provided
+// that the plan has no other data set they could belong to.
+func (v *survey) carries(sets []string, only bool) map[string][]string {
+	out := map[string][]string{}
+	if v.repl.flavour == "" {
+		if only {
+			for q, t := range v.relations {
+				if t.root == "" {
+					out[q] = nil
+				}
+			}
+		}
+		return out
+	}
+	for _, s := range v.repl.sets {
+		if slices.Contains(sets, s.set) {
+			q := v.whole(s.table)
+			if !slices.Contains(out[q], s.set) {
+				out[q] = append(out[q], s.set)
+			}
+		}
+	}
+	return out
+}
+
+// whole returns the topmost partitioned table of a partition when the node has
+// all of its partitions in sets, else the table itself.
+func (v *survey) whole(q string) string {
+	t := v.relations[q]
+	if t == nil || t.root == "" {
+		return q
+	}
+	for _, leaf := range v.relations[t.root].leaves {
+		if !slices.ContainsFunc(v.repl.sets, func(s replicationSet) bool { return s.table == leaf }) {
+			return q
+		}
+	}
+	return t.root
+}
+
+func (v *survey) names(q string) (schema, name string) {
+	if t := v.relations[q]; t != nil {
+		return t.schema, t.name
+	}
+	return "", q // cannot be: sets list existing tables
+}
+
+// place finds the table on each of its nodes, and says what stands in the way.
+func (t *task) place(surveys map[string]*survey, failed map[string]error, sets []string) {
+	slices.Sort(t.sets)
+	t.sets = slices.Compact(t.sets)
+	filters, lists := map[string]string{}, map[string]string{}
+	for _, n := range t.nodes {
+		v := surveys[n]
+		if v == nil {
+			t.absent[n] = failed[n].Error()
+			continue
+		}
+		here := v.relations[t.qualified()]
+		if here == nil {
+			t.absent[n] = fmt.Sprintf("the table does not exist on %s", n)
+			continue
+		}
+		if here.unlogged {
+			t.notes = append(t.notes, fmt.Sprintf("the table is unlogged on %s: its rows do not replicate", n))
+		}
+		t.on[n] = here
+		if v.repl.flavour == "" {
+			continue
+		}
+		inSet := false
+		for _, s := range v.repl.sets {
+			if v.whole(s.table) == t.qualified() && slices.Contains(sets, s.set) {
+				inSet = true
+				filters[n] = s.filter
+				if s.columns != nil {
+					lists[n] = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")
+					t.columns = s.columns
+				} else {
+					lists[n] = ""
+				}
+			}
+		}
+		if !inSet {
+			t.notes = append(t.notes, fmt.Sprintf("the table is in no replication set of %s on %s: what is written there stays there", t.dataSet, n))
+		}
+	}
+	if f, same := uniform(filters); !same {
+		t.reasons = append(t.reasons, "the nodes' replication sets have different row filters for the table, so which rows should be equal is not defined")
+	} else if f != "" {
+		t.where = f
+		t.notes = append(t.notes, "compared are the rows that pass the replication sets' row filter")
+	}
+	if l, same := uniform(lists); !same {
+		t.reasons = append(t.reasons, "the nodes' replication sets have different column lists for the table, so which columns should be equal is not defined")
+	} else if l == "" {
+		t.columns = nil
+	}
+}
+
+// uniform returns the value all nodes share.
+func uniform(m map[string]string) (string, bool) {
+	first, set := "", false
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if set && m[k] != first {
+			return "", false
+		}
+		first, set = m[k], true
+	}
+	return first, true
+}

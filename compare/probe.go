@@ -1,0 +1,126 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// probes hold, per base type, values on which servers could disagree: the
+// builder's own expression over them must give the same on every node before
+// its digests of a table are trusted.
+var probes = []struct {
+	base   string
+	values []string // SQL literals
+}{
+	{"boolean", []string{"true", "false"}},
+	{"smallint", []string{"0", "1", "-1", "32767", "-32768"}},
+	{"integer", []string{"0", "1", "-1", "2147483647", "-2147483648"}},
+	{"bigint", []string{"0", "1", "-1", "4294967296", "9223372036854775807", "-9223372036854775808"}},
+	{"oid", []string{"0", "1", "4294967295"}},
+	{"uuid", []string{"'00000000-0000-0000-0000-000000000001'", "'f0e1d2c3-b4a5-9687-7869-5a4b3c2d1e0f'"}},
+	{"text", []string{"''", "'a'", "'Ab'", "'ä€𝄞'", "repeat('x', 1000)"}},
+	{"numeric", []string{"5.25", "-5.25", "1.500", "0", "'NaN'", "1e30", "-0.000001"}},
+	{"real", []string{"0.1", "'-0'", "1e-30", "16777217", "'NaN'", "'Infinity'"}},
+	{"double precision", []string{"0.1", "'-0'", "1e-300", "123456789.123456789", "'NaN'", "'-Infinity'"}},
+	{"money", []string{"'1234.56'", "'-0.01'"}},
+	{"date", []string{"'2000-02-29'", "'infinity'", "'0044-03-15 BC'"}},
+	{"time without time zone", []string{"'23:59:59.999999'", "'24:00'"}},
+	{"time with time zone", []string{"'23:59:59.999999+05:30'"}},
+	{"timestamp without time zone", []string{"'2026-03-29 02:30:00.000001'", "'-infinity'", "'0044-03-15 00:00:00 BC'"}},
+	{"timestamp with time zone", []string{"'2026-03-29 02:30:00.000001+02'", "'infinity'", "'0044-03-15 00:00:00+00 BC'"}},
+	{"interval", []string{"'1 mon'", "'30 days'", "'-1 day +00:00:00.000001'", "'14 mons'"}},
+	{"bytea", []string{`'\x00ff'`, `'\x'`}},
+	{"inet", []string{"'10.0.0.1'", "'10.0.0.1/8'", "'::1'"}},
+	{"json", []string{`'{"a": 1, "a":2}'`}},
+	{"jsonb", []string{`'{"b":[1,[2,{"x":null}]],"a":-1.50}'`, `'"ä\n\u0001"'`}},
+	{"text[]", []string{`'{a,"b c",NULL,""}'`, `'[0:1]={x,y}'`, `'{{1},{2}}'`}},
+	{"int4range", []string{"'[1,5)'", "'empty'", "'(,3]'"}},
+	{"bit varying", []string{"'101'", "''"}},
+	{"point", []string{"'(0.1,-2)'"}},
+	{"tsvector", []string{"'fat:2A cat'"}},
+}
+
+// probe computes the digests of the fixed values on one node, per type.
+func probe(ctx context.Context, s *cluster.Session, mode Mode) (map[string]string, error) {
+	var parts []string
+	for _, p := range probes {
+		c := compared{name: "c", base: p.base, class: "b"}
+		if strings.HasSuffix(p.base, "range") {
+			c.class = "r"
+		}
+		values := "(NULL::" + p.base + ")"
+		for _, v := range p.values {
+			values += ", ((" + v + ")::" + p.base + ")"
+		}
+		parts = append(parts, fmt.Sprintf("SELECT %s, sum(%s)::text FROM (VALUES %s) t (c)", literal(p.base), chain([]compared{c}, mode), values))
+	}
+	out := map[string]string{}
+	err := s.Read(ctx, "probe the digest", func(ctx context.Context, tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, strings.Join(parts, " UNION ALL "))
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var base, digest string
+			if err := rows.Scan(&base, &digest); err != nil {
+				return err
+			}
+			out[base] = digest
+		}
+		return rows.Err()
+	})
+	return out, err
+}
+
+// hashed types are those whose digest does not go through their text: when
+// nodes disagree about one of them, the native method is of no use.
+var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text"}
+
+// choose picks the digest method for a table, and says what speaks against
+// comparing it at all.
+func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, note string, err error) {
+	m = native
+	encodings := map[string]string{}
+	for _, n := range nodes {
+		v := r.surveys[n]
+		encodings[n] = v.encoding
+		if v.probed == nil {
+			if v.probed, err = probe(ctx, v.session, r.req.Mode); err != nil {
+				return m, "", err
+			}
+		}
+	}
+	if _, same := uniform(encodings); !same {
+		if slices.Contains(slices.Collect(maps.Values(encodings)), "SQL_ASCII") {
+			return m, "", fmt.Errorf("the nodes' databases have different encodings (%s), and what text means in SQL_ASCII is not known", perNode(encodings))
+		}
+		m, note = with256, "the nodes' databases have different encodings: compared in UTF-8"
+	}
+	for _, p := range probes {
+		digests := map[string]string{}
+		for _, n := range nodes {
+			digests[n] = r.surveys[n].probed[p.base]
+		}
+		if _, same := uniform(digests); same {
+			continue
+		}
+		switch {
+		case slices.Contains(hashTypes, p.base):
+			m, note = with256, "the nodes compute the native digest differently"
+		case slices.ContainsFunc(s.columns, func(c compared) bool { return strings.TrimSuffix(c.base, "[]") == p.base }):
+			return m, "", fmt.Errorf("the nodes' servers write values of type %s differently", p.base)
+		}
+	}
+	if r.req.Mode == Strong {
+		m, note = with256, ""
+	}
+	return m, note, nil
+}

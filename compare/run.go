@@ -1,0 +1,247 @@
+package compare
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pgconcord/pgconcord/internal/cluster"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// run is one comparison under way.
+type run struct {
+	req     Request
+	surveys map[string]*survey
+	failed  map[string]error
+	fencer  *fencer
+	origins map[string]map[int64]string
+	done    int
+	total   int
+}
+
+// Run compares the tables of the plan and returns what it found. An error means
+// that nothing could be judged at all: a request that names what is not there
+// ([*RequestError]), or an interrupted context. Whatever else goes wrong is in
+// the result, and makes it incomplete.
+func Run(ctx context.Context, req Request) (*Result, error) {
+	req = req.defaults()
+	if err := req.check(ctx); err != nil {
+		return nil, err
+	}
+	out := &Result{Started: time.Now().UTC(), Mode: req.Mode, Policy: req.Policy.String(), Tables: []Table{}}
+	r := &run{req: req, origins: map[string]map[int64]string{}}
+	r.open(ctx)
+	defer r.close()
+	tasks, reasons, err := planTables(req, r.surveys, r.failed)
+	if err != nil {
+		return nil, err
+	}
+	out.Reasons = reasons
+	r.total = len(tasks)
+	for _, t := range tasks {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		out.Tables = append(out.Tables, r.table(ctx, t))
+		r.done++
+	}
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	out.Fence = r.fencer.report()
+	out.Verdict = verdictOf(out)
+	out.Finished = time.Now().UTC()
+	return out, nil
+}
+
+func verdictOf(r *Result) Verdict {
+	v := Match
+	if len(r.Reasons) > 0 || len(r.Tables) == 0 {
+		v = Incomplete
+	}
+	for _, t := range r.Tables {
+		if t.Verdict == Different {
+			return Different
+		}
+		if t.Verdict == Incomplete {
+			v = Incomplete
+		}
+	}
+	return v
+}
+
+// open connects to every node of the plan at once: nodes that are not compared
+// may still feed those that are, and are asked by the fence.
+func (r *run) open(ctx context.Context) {
+	type answer struct {
+		v   *survey
+		err error
+	}
+	answers := cluster.Each(ctx, r.req.Topology.Nodes, func(ctx context.Context, name string, n schema.Node) answer {
+		s, err := cluster.Open(ctx, name, n.DSN, r.req.Settings)
+		if err != nil {
+			return answer{err: err}
+		}
+		v, err := look(ctx, s)
+		if err != nil {
+			s.Close()
+			return answer{err: err}
+		}
+		return answer{v: v}
+	})
+	r.surveys, r.failed = map[string]*survey{}, map[string]error{}
+	for name, a := range answers {
+		if a.err != nil {
+			r.failed[name] = a.err
+		} else {
+			r.surveys[name] = a.v
+		}
+	}
+	r.fencer = &fencer{surveys: r.surveys, timeout: r.req.FenceTimeout, static: r.req.Static,
+		session: func(n string) *cluster.Session { return r.surveys[n].session },
+		edges:   map[[2]string]FenceEdge{}, failed: map[[2]string]bool{}}
+}
+
+func (r *run) close() {
+	for _, v := range r.surveys {
+		v.session.Close()
+	}
+}
+
+func (r *run) event(phase string, t *task, node string, rows, total int64) {
+	r.req.Progress(Event{Phase: phase, Table: t.label(), Node: node, TablesDone: r.done, TablesTotal: r.total, Rows: rows, RowsTotal: total})
+}
+
+// table compares one task.
+func (r *run) table(ctx context.Context, t *task) Table {
+	s := align(r.req, t)
+	where := strings.Join(slices.DeleteFunc([]string{t.where, r.req.Where}, func(w string) bool { return w == "" }), " AND ")
+	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: where,
+		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
+	for _, n := range t.nodes {
+		if why, ok := t.absent[n]; ok {
+			out.Reasons = append(out.Reasons, why)
+			out.Nodes = append(out.Nodes, Coverage{Node: n, Error: why})
+		}
+	}
+	nodes := slices.Sorted(maps.Keys(t.on))
+	switch {
+	case len(t.nodes) < 2:
+		out.Reasons = append(out.Reasons, "only one node is to be compared")
+	case len(nodes) < 2:
+		out.Reasons = append(out.Reasons, "fewer than two nodes could be read")
+	case len(s.reasons) == 0 && len(t.reasons) == 0:
+		if len(s.columns) == 0 {
+			s.reasons = append(s.reasons, "no column is left to compare")
+			break
+		}
+		if err := r.rows(ctx, t, s, nodes, &out); err != nil {
+			out.Reasons = append(out.Reasons, err.Error())
+		}
+	}
+	slices.SortFunc(out.Nodes, func(a, b Coverage) int { return cmp.Compare(a.Node, b.Node) })
+	out.Verdict = Match
+	if len(out.Reasons) > 0 || out.Counts.Unverified > 0 || out.Counts.Volatile > 0 {
+		out.Verdict = Incomplete
+	}
+	if n := out.Counts.Unverified; n > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys could not be verified behind a fence", n))
+	}
+	if n := out.Counts.Volatile; n > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys went on changing while they were read", n))
+	}
+	if out.Counts.Persistent > 0 {
+		out.Verdict = Different
+	}
+	return out
+}
+
+// rows scans, drills and settles one table on the nodes that have it.
+func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *Table) error {
+	m, note, err := r.choose(ctx, s, nodes)
+	if err != nil {
+		return err
+	}
+	if note != "" {
+		out.Notes = append(out.Notes, note)
+	}
+	out.Digest = m.name
+	b, err := r.buckets(ctx, t, s, nodes)
+	if err != nil {
+		return err
+	}
+	all, err := r.scan(ctx, t, s, nodes, m, b)
+	if err != nil {
+		return err
+	}
+	var ok []string
+	var good []scanned
+	for i, n := range nodes {
+		out.Nodes = append(out.Nodes, all[i].coverage)
+		if all[i].err != nil {
+			out.Reasons = append(out.Reasons, all[i].err.Error())
+			continue
+		}
+		ok, good = append(ok, n), append(good, all[i])
+	}
+	if len(good) < 2 {
+		return nil
+	}
+	largest := 0
+	for _, g := range good {
+		largest = max(largest, len(g.parts))
+	}
+	out.Miss = min(1, float64(largest)*float64(len(good)-1)*m.missBound())
+	bad := differing(good)
+	if len(bad) == 0 {
+		return nil
+	}
+	return r.suspects(ctx, t, s, ok, m, b, bad, out)
+}
+
+// suspects drills into differing buckets and settles the keys found.
+func (r *run) suspects(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, bad []int64, out *Table) error {
+	var sessions []*cluster.Session
+	var qs []statements
+	for _, n := range nodes {
+		sessions = append(sessions, r.surveys[n].session)
+		qs = append(qs, newStatements(t, r.surveys[n], s, m, r.req.Mode, r.req.Where, b))
+	}
+	r.event("drill", t, "", 0, 0)
+	store := &suspectStore{}
+	defer store.close()
+	if err := drill(ctx, sessions, qs, bad, store.add); err != nil {
+		return err
+	}
+	out.Counts.Suspect = store.count
+	check := &rechecker{sessions: sessions, qs: qs, rounds: r.req.Rounds, counts: &out.Counts,
+		fence: func(ctx context.Context) (Fence, error) {
+			r.event("fence", t, "", 0, 0)
+			return r.fencer.wait(ctx, t, nodes)
+		},
+		evidence: func() bool { return len(out.Diffs) < r.req.SampleLimit },
+		found: func(key []string, status Status, l looked) {
+			if len(out.Diffs) >= r.req.SampleLimit {
+				out.Cut++
+				return
+			}
+			out.Diffs = append(out.Diffs, r.difference(key, status, l, nodes, s))
+		}}
+	err := store.batches(func(keys [][]string) error {
+		r.event("recheck", t, "", out.Counts.Cleared+out.Counts.Persistent, store.count)
+		if err := r.readOrigins(ctx, nodes); err != nil {
+			return err
+		}
+		return check.settle(ctx, keys)
+	})
+	if left := store.count - out.Counts.Cleared - out.Counts.Persistent - out.Counts.Volatile - out.Counts.Unverified; left > 0 {
+		out.Counts.Unverified += left // the recheck broke off
+	}
+	slices.SortFunc(out.Diffs, func(a, b Difference) int { return slices.Compare(a.Key, b.Key) })
+	return err
+}

@@ -1,0 +1,212 @@
+package compare
+
+import (
+	"fmt"
+	"strings"
+)
+
+// statements builds the SQL of one task for one node. All of it names columns,
+// never the whole row, and differs between nodes only in operators and in how
+// partitions are reached.
+type statements struct {
+	from    string // table, with ONLY where children are compared by themselves
+	where   string // " WHERE …" or ""
+	shape   *shape
+	method  method
+	mode    Mode
+	buckets buckets
+	equal   []string // equality operator per key column on this node
+	types   []string // base type per key column on this node
+	version int
+	commit  bool   // commit timestamps are to be had
+	charset string // that texts are converted to before SHA-256
+}
+
+func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where string, b buckets) statements {
+	here := t.on[v.node]
+	q := statements{from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
+		equal: s.equal[v.node], version: v.version, commit: v.commitTS && !v.inRecovery, charset: "UTF8"}
+	if here.kind == "r" {
+		q.from = "ONLY " + q.from
+	}
+	if v.encoding == "SQL_ASCII" {
+		q.charset = v.encoding
+	}
+	for _, k := range s.key {
+		for _, c := range here.columns {
+			if c.name == k.name {
+				q.types = append(q.types, c.base)
+			}
+		}
+	}
+	var conditions []string
+	for _, w := range []string{t.where, where} {
+		if w != "" {
+			conditions = append(conditions, "("+w+"\n)") // a comment at its end must not eat the parenthesis
+		}
+	}
+	if len(conditions) > 0 {
+		q.where = " WHERE " + strings.Join(conditions, " AND ")
+	}
+	return q
+}
+
+// keyless reports whether rows have no key and are compared as a multiset.
+func (q statements) keyless() bool { return len(q.shape.key) == 0 }
+
+// rows returns a query of every row: its bucket b, its key columns' texts k1 …
+// and its digest's lanes h1 …; more is added to the select list.
+func (q statements) rows(withKey bool, condition string, more ...string) string {
+	var list []string
+	for i, k := range q.shape.key {
+		if withKey {
+			list = append(list, fmt.Sprintf("%s AS k%d", textOf(k, q.mode), i+1))
+		}
+	}
+	list = append(list, more...)
+	where := q.where
+	if condition != "" {
+		if where == "" {
+			where = " WHERE " + condition
+		} else {
+			where += " AND " + condition
+		}
+	}
+	lanes := q.method.rowLanes(q.shape.columns, q.mode)
+	if q.method.lanes == 1 {
+		bucket := q.buckets.expression(q.shape, q.mode, q.method, lanes[0], q.charset)
+		list = append([]string{bucket + " AS b"}, list...)
+		for i, l := range lanes {
+			list = append(list, fmt.Sprintf("%s AS h%d", l, i+1))
+		}
+		return "SELECT " + strings.Join(list, ", ") + " FROM " + q.from + where
+	}
+	// The digest is computed once, in a query that OFFSET keeps from being
+	// flattened, and cut into lanes outside.
+	bucket := q.buckets.expression(q.shape, q.mode, q.method, "", q.charset)
+	keyless := bucket == ""
+	if !keyless {
+		list = append([]string{bucket + " AS b"}, list...)
+	}
+	list = append(list, q.method.inner(q.shape.columns, q.mode, q.charset)+" AS d")
+	inner := "SELECT " + strings.Join(list, ", ") + " FROM " + q.from + where + " OFFSET 0"
+	var outer []string
+	if keyless {
+		outer = append(outer, fmt.Sprintf("%s & %d AS b", lanes[0], q.buckets.mask()))
+	} else {
+		outer = append(outer, "b")
+	}
+	if withKey {
+		for i := range q.shape.key {
+			outer = append(outer, fmt.Sprintf("k%d", i+1))
+		}
+	}
+	for _, m := range more {
+		outer = append(outer, m[strings.LastIndex(m, " AS ")+4:])
+	}
+	for i, l := range lanes {
+		outer = append(outer, fmt.Sprintf("%s AS h%d", l, i+1))
+	}
+	return "SELECT " + strings.Join(outer, ", ") + " FROM (" + inner + ") s"
+}
+
+// lanes lists h1 … as one text.
+func (q statements) laneText() string {
+	parts := make([]string, q.method.lanes)
+	for i := range parts {
+		parts[i] = fmt.Sprintf("to_hex(h%d)", i+1)
+	}
+	return strings.Join(parts, " || '.' || ")
+}
+
+// scan returns the query of detection: rows and digest sums per bucket. Sums
+// of 64-bit lanes are kept at their full width.
+func (q statements) scan(condition string) string {
+	sums := ""
+	for i := range q.method.lanes {
+		sums += fmt.Sprintf(", sum(h%d)::text", i+1)
+	}
+	return "SELECT b, count(*)" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
+}
+
+// drill returns the query of the rows in the given buckets, in bucket order:
+// bucket, number of equal rows, key texts, digest.
+func (q statements) drill(bad []int64) string {
+	join := ""
+	if q.buckets.width > 0 {
+		q.from = q.buckets.ranges(bad, q.shape, q.from)
+	} else {
+		join = hashed(bad)
+	}
+	keys := ""
+	for i := range q.shape.key {
+		keys += fmt.Sprintf(", k%d", i+1)
+	}
+	if q.keyless() {
+		return "SELECT r.b, count(*), " + q.laneText() + " FROM (" + q.rows(true, "") + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
+	}
+	return "SELECT r.b, 1::int8, " + q.laneText() + keys + " FROM (" + q.rows(true, "") + ") r " + join + " ORDER BY r.b"
+}
+
+func (q statements) laneList() string {
+	parts := make([]string, q.method.lanes)
+	for i := range parts {
+		parts[i] = fmt.Sprintf("h%d", i+1)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// pick returns the query of rows by key: the keys are passed as one array of
+// text per key column, or one array of digests for rows without a key. It
+// gives the digest, the number of rows, xmin, commit timestamp and origin id,
+// the key texts, and with values the text of every column, cut when long.
+func (q statements) pick(values bool) string {
+	version := ", t.xmin::text AS x, null::timestamptz AS at, null::int8 AS origin"
+	join := ""
+	switch {
+	case !q.commit:
+	case q.version >= 140000:
+		version = ", t.xmin::text AS x, pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
+		join = " CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(t.xmin) pgconcord_ct (pgconcord_at, pgconcord_origin)"
+	default:
+		version = ", t.xmin::text AS x, pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
+	}
+	more := strings.Split(version[2:], ", ")
+	outer := ", x, at, origin"
+	for i := range q.shape.key {
+		outer += fmt.Sprintf(", k%d", i+1)
+	}
+	if values {
+		for i, c := range q.shape.columns {
+			more = append(more, fmt.Sprintf("%s AS v%d", q.shown(c), i+1))
+			outer += fmt.Sprintf(", v%d", i+1)
+		}
+	}
+	at := q
+	if q.keyless() {
+		at.from += join
+		group := "SELECT " + q.laneText() + " AS h, count(*), min(x) || ' ' || max(x) || ' ' || sum(x::int8), max(at), CASE WHEN min(origin) = max(origin) THEN max(origin) END"
+		if values {
+			for i := range q.shape.columns {
+				group += fmt.Sprintf(", min(v%d)", i+1)
+			}
+		}
+		return group + " FROM (" + at.rows(true, "", more...) + ") r WHERE " + q.laneText() + " = ANY ($1::text[]) GROUP BY " + q.laneList()
+	}
+	args, names, on := []string{}, []string{}, []string{}
+	for i, k := range q.shape.key {
+		args = append(args, fmt.Sprintf("$%d::text[]", i+1))
+		names = append(names, fmt.Sprintf("pgconcord_k%d", i+1))
+		on = append(on, fmt.Sprintf("t.%s %s pgconcord_p.pgconcord_k%d::%s", ident(k.name), q.equal[i], i+1, q.types[i]))
+	}
+	at.from = "unnest(" + strings.Join(args, ", ") + ") pgconcord_p (" + strings.Join(names, ", ") + ") JOIN " + q.from + " ON " + strings.Join(on, " AND ") + join
+	return "SELECT " + q.laneText() + ", 1::int8" + outer + " FROM (" + at.rows(true, "", more...) + ") r"
+}
+
+// shown is a column's text for people, in exact mode whatever the mode is: a
+// long one by its beginning, its length and its SHA-256.
+func (q statements) shown(c compared) string {
+	text := textOf(c, Exact)
+	return fmt.Sprintf("CASE WHEN length(%[1]s) <= 1000 THEN %[1]s ELSE left(%[1]s, 100) || '… (' || length(%[1]s) || ' characters, SHA-256 ' || encode(sha256(convert_to(%[1]s, %[2]s)), 'hex') || ')' END",
+		text, literal(q.charset))
+}

@@ -1,0 +1,220 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// survey is what one node says of itself before anything is compared.
+type survey struct {
+	node       string
+	session    *cluster.Session
+	version    int // server_version_num
+	encoding   string
+	inRecovery bool
+	commitTS   bool              // track_commit_timestamp is on
+	relations  map[string]*table // keyed by schema.name as [qualified] writes it
+	repl       replication
+	probed     map[string]string // what the node answered to the probe, per type
+}
+
+// table is a table as one node has it.
+type table struct {
+	schema, name string
+	oid          uint32
+	kind         string // relkind: r, p, f …
+	unlogged     bool
+	rowSecurity  bool
+	rows         float64 // estimate; negative when never analysed
+	pages        int64
+	root         string // topmost partitioned table, when this is a partition
+	leaves       []string
+	columns      []column // in attribute order, dropped ones left out
+	keys         []key    // primary key first
+}
+
+// column of a table.
+type column struct {
+	name      string
+	num       int16
+	typ       string // format_type, qualified
+	base      string // name of the base type behind domains, without typmod, qualified unless built in
+	class     string // typtype of the base: b, c, e, r, m
+	category  string // typcategory of the base
+	notNull   bool
+	generated string
+}
+
+// key is a unique, immediate index over columns that cannot be NULL.
+type key struct {
+	primary bool
+	columns []string
+	equal   []string // the index's equality operator per column, qualified: OPERATOR(x.=)
+}
+
+// internalSchemas belong to the server or to what replicates it.
+var internalSchemas = []string{"pg_catalog", "information_schema", "pg_toast", "pglogical", "pglogical_origin", "bdr", "pgactive", "spock", "pglogical_ticker"}
+
+// qualified writes a name so that no two tables share it.
+func qualified(schema, name string) string { return ident(schema) + "." + ident(name) }
+
+// ident quotes an SQL identifier.
+func ident(s string) string { return pgx.Identifier{s}.Sanitize() }
+
+// literal quotes an SQL string.
+func literal(s string) string {
+	s = strings.ReplaceAll(s, "'", "''")
+	if strings.Contains(s, `\`) {
+		return " E'" + strings.ReplaceAll(s, `\`, `\\`) + "'"
+	}
+	return "'" + s + "'"
+}
+
+// look reads a node's survey in one short transaction.
+func look(ctx context.Context, s *cluster.Session) (*survey, error) {
+	v := &survey{node: s.Node, session: s, relations: map[string]*table{}}
+	err := s.Read(ctx, "read the tables", func(ctx context.Context, tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
+			current_setting('track_commit_timestamp') = 'on'`).Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS)
+		if err != nil {
+			return err
+		}
+		byOID, err := v.readTables(ctx, tx)
+		if err != nil {
+			return fmt.Errorf("tables: %w", err)
+		}
+		if err := readColumns(ctx, tx, v.version, byOID); err != nil {
+			return fmt.Errorf("columns: %w", err)
+		}
+		if err := readKeys(ctx, tx, byOID); err != nil {
+			return fmt.Errorf("indexes: %w", err)
+		}
+		v.repl, err = readReplication(ctx, tx)
+		if err != nil {
+			return fmt.Errorf("replication: %w", err)
+		}
+		return nil
+	})
+	return v, err
+}
+
+func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, error) {
+	rows, err := tx.Query(ctx, `SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 'u', c.relrowsecurity, c.reltuples::float8,
+			pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int8, c.relispartition
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT n.nspname = ANY ($1) AND n.nspname !~ '^pg_(toast|temp)'`, internalSchemas)
+	if err != nil {
+		return nil, err
+	}
+	byOID, partition := map[uint32]*table{}, map[uint32]bool{}
+	for rows.Next() {
+		t, part := &table{}, false
+		if err := rows.Scan(&t.oid, &t.schema, &t.name, &t.kind, &t.unlogged, &t.rowSecurity, &t.rows, &t.pages, &part); err != nil {
+			return nil, err
+		}
+		byOID[t.oid], partition[t.oid] = t, part
+		v.relations[qualified(t.schema, t.name)] = t
+	}
+	if rows.Err() != nil {
+		return nil, rows.Err()
+	}
+	rows, err = tx.Query(ctx, `SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits`)
+	if err != nil {
+		return nil, err
+	}
+	parent := map[uint32]uint32{}
+	for rows.Next() {
+		var child, up uint32
+		if err := rows.Scan(&child, &up); err != nil {
+			return nil, err
+		}
+		if partition[child] { // plain inheritance is no partitioning
+			parent[child] = up
+		}
+	}
+	for oid, t := range byOID {
+		root := oid
+		for up, ok := parent[root]; ok; up, ok = parent[root] {
+			root = up
+		}
+		if r := byOID[root]; root != oid && r != nil {
+			t.root = qualified(r.schema, r.name)
+			if t.kind == "r" {
+				r.leaves = append(r.leaves, qualified(t.schema, t.name))
+				r.pages += t.pages
+				r.rows = max(0, r.rows) + max(0, t.rows)
+			}
+		}
+	}
+	return byOID, rows.Err()
+}
+
+func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*table) error {
+	generated := "a.attgenerated::text"
+	if version < 120000 {
+		generated = "''"
+	}
+	notNull := "a.attnotnull"
+	if version >= 180000 { // a NOT NULL constraint that is not yet validated sets attnotnull too
+		notNull = `(a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+			WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`
+	}
+	rows, err := tx.Query(ctx, `WITH RECURSIVE base AS (
+			SELECT t.oid, t.oid AS base, t.typtype, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype <> 'd'
+			UNION ALL SELECT d.oid, b.base, b.typtype, b.typbasetype FROM base b JOIN pg_catalog.pg_type d ON d.typbasetype = b.oid AND d.typtype = 'd')
+		SELECT a.attrelid, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.base, NULL),
+			b.typtype::text, t.typcategory::text, `+notNull+`, `+generated+`
+		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+		JOIN base b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.base
+		WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND NOT n.nspname = ANY ($1)
+		ORDER BY a.attrelid, a.attnum`, internalSchemas)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var oid uint32
+		var c column
+		if err := rows.Scan(&oid, &c.name, &c.num, &c.typ, &c.base, &c.class, &c.category, &c.notNull, &c.generated); err != nil {
+			return err
+		}
+		if t := byOID[oid]; t != nil {
+			t.columns = append(t.columns, c)
+		}
+	}
+	return rows.Err()
+}
+
+func readKeys(ctx context.Context, tx pgx.Tx, byOID map[uint32]*table) error {
+	rows, err := tx.Query(ctx, `SELECT i.indrelid, i.indisprimary, x.names, x.operators
+		FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid,
+		LATERAL (SELECT array_agg(a.attname::text ORDER BY k.n) AS names, bool_and(a.attnotnull) AS not_null, count(*) AS n,
+				array_agg('OPERATOR(' || pg_catalog.quote_ident(opn.nspname) || '.' || op.oprname || ')' ORDER BY k.n) AS operators
+			FROM unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY k (att, class, n)
+			JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.att
+			JOIN pg_catalog.pg_opclass oc ON oc.oid = k.class
+			JOIN pg_catalog.pg_amop am ON am.amopfamily = oc.opcfamily AND am.amopstrategy = 3 AND am.amoplefttype = oc.opcintype AND am.amoprighttype = oc.opcintype
+			JOIN pg_catalog.pg_operator op ON op.oid = am.amopopr JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
+			WHERE k.n <= i.indnkeyatts) x
+		WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
+			AND x.n = i.indnkeyatts AND x.not_null
+		ORDER BY i.indrelid, i.indisprimary DESC, array_length(x.names, 1), ic.relname`)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		var oid uint32
+		var k key
+		if err := rows.Scan(&oid, &k.primary, &k.columns, &k.equal); err != nil {
+			return err
+		}
+		if t := byOID[oid]; t != nil {
+			t.keys = append(t.keys, k)
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,160 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"golang.org/x/sync/errgroup"
+)
+
+// buckets chooses how to cut the table, from the estimates of all nodes and,
+// for an integer key, its smallest and largest value on any of them.
+func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (buckets, error) {
+	sp := spread{known: ranged(s)}
+	found := make([]spread, len(nodes))
+	g, gctx := errgroup.WithContext(ctx)
+	for i, n := range nodes {
+		v := r.surveys[n]
+		if here := t.on[n]; here.rows >= 0 {
+			sp.rows = max(sp.rows, here.rows)
+		} else {
+			sp.rows = max(sp.rows, float64(here.pages)*50)
+		}
+		if !sp.known {
+			continue
+		}
+		g.Go(func() error {
+			k := "t." + ident(s.key[0].name)
+			q := newStatements(t, v, s, native, r.req.Mode, "", buckets{})
+			return v.session.Read(gctx, "read the smallest and largest key", func(ctx context.Context, tx pgx.Tx) error {
+				var lo, hi *int64
+				err := tx.QueryRow(ctx, fmt.Sprintf("SELECT min(%s)::int8, max(%s)::int8 FROM %s", k, k, q.from)).Scan(&lo, &hi)
+				if err == nil && lo != nil {
+					found[i] = spread{known: true, min: *lo, max: *hi}
+				}
+				return err
+			})
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return buckets{}, err
+	}
+	first := true
+	for _, f := range found {
+		if f.known {
+			if first {
+				sp.min, sp.max, first = f.min, f.max, false
+			}
+			sp.min, sp.max = min(sp.min, f.min), max(sp.max, f.max)
+		}
+	}
+	if first {
+		sp.known = false
+	}
+	return newBuckets(s, sp, r.req.BucketRows), nil
+}
+
+// scan reads the table on all nodes at once.
+func (r *run) scan(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets) ([]scanned, error) {
+	all := make([]scanned, len(nodes))
+	r.event("scan", t, "", 0, 0)
+	var g errgroup.Group
+	for i, n := range nodes {
+		g.Go(func() error {
+			v := r.surveys[n]
+			q := newStatements(t, v, s, m, r.req.Mode, r.req.Where, b)
+			all[i] = scanNode(ctx, v.session, v, q, func(rows int64) { r.event("scan", t, n, rows, 0) })
+			return nil
+		})
+	}
+	_ = g.Wait()
+	return all, ctx.Err()
+}
+
+// readOrigins reads the names of every node's origins once.
+func (r *run) readOrigins(ctx context.Context, nodes []string) error {
+	for _, n := range nodes {
+		if r.origins[n] != nil {
+			continue
+		}
+		v := r.surveys[n]
+		err := v.session.Read(ctx, "read the replication origins", func(ctx context.Context, tx pgx.Tx) error {
+			var err error
+			r.origins[n], err = originNames(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// difference builds the report of one key from the last look at it.
+func (r *run) difference(key []string, status Status, l looked, nodes []string, s *shape) Difference {
+	d := Difference{Key: key, Status: status, Versions: make([]RowVersion, len(nodes))}
+	k := strings.Join(key, sep)
+	differs := map[int]bool{}
+	var first []*string
+	seen := false
+	for i, n := range nodes {
+		st, ok := l[i][k]
+		v := RowVersion{Node: n, Exists: ok}
+		if ok {
+			v.Hash, v.CommitAt = st.digest, st.at
+			if len(s.key) == 0 {
+				v.Count = st.count
+			}
+			v.Origin, v.OriginRaw = r.fencer.resolveOrigin(r.surveys[n], r.origins[n], st.origin)
+			if st.at == nil {
+				v.Origin, v.OriginRaw = "", "" // frozen: the id is not to be trusted
+			}
+			if seen {
+				for c := range st.values {
+					if !sameText(first[c], st.values[c]) {
+						differs[c] = true
+					}
+				}
+			} else {
+				first, seen = st.values, true
+			}
+		}
+		d.Versions[i] = v
+	}
+	whole := len(s.key) == 0 // the row's content is its identity
+	for _, v := range d.Versions {
+		whole = whole || !v.Exists // all of it differs from nothing
+	}
+	if whole {
+		for c := range first {
+			differs[c] = true
+		}
+	}
+	for _, c := range slices.Sorted(maps.Keys(differs)) {
+		name := s.columns[c].name
+		if !whole {
+			d.Columns = append(d.Columns, name)
+		}
+		for i := range nodes {
+			if st, ok := l[i][k]; ok && st.values != nil {
+				if d.Versions[i].Values == nil {
+					d.Versions[i].Values = map[string]*string{}
+				}
+				d.Versions[i].Values[name] = st.values[c]
+			}
+		}
+	}
+	r.req.Policy.Decide(&d)
+	return d
+}
+
+func sameText(a, b *string) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
