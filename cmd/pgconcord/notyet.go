@@ -13,5 +13,3 @@ func notYet(use string) *cobra.Command {
 }
 func newCheckCmd(*app) *cobra.Command   { return notYet("check") }
 func newCompareCmd(*app) *cobra.Command { return notYet("compare") }
-func newFactsCmd(*app) *cobra.Command   { return notYet("facts") }
-func newGrantsCmd(*app) *cobra.Command  { return notYet("grants") }
