@@ -31,7 +31,16 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Equal(t, string(want), string(got), "run go test ./reports -update when the change is meant")
+	if bytes.Equal(want, got) {
+		return
+	}
+	a, b := strings.Split(string(want), "\n"), strings.Split(string(got), "\n")
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			t.Fatalf("%s:%d: %q, want %q; run go test ./reports -update when the change is meant", path, i+1, b[i], a[i])
+		}
+	}
+	t.Fatalf("%s: %d lines, want %d; run go test ./reports -update when the change is meant", path, len(b), len(a))
 }
 
 func render(t *testing.T, format string, r *reports.Report, o reports.Options) []byte {

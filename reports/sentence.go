@@ -19,7 +19,9 @@ func sentence(r *Report) string {
 	if r.Command == "validate" {
 		name = "the plan of " + name
 	}
-	name = strings.ToUpper(name[:1]) + name[1:]
+	if strings.HasPrefix(name, "the ") { // a name of the user's is left as it is
+		name = "T" + name[1:]
+	}
 	var wrong, open []string
 	s := r.Summary
 	if s.Fail > 0 {
