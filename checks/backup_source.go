@@ -23,6 +23,20 @@ var BackupSourceAsDeclared = Check{
 	Run:      perSection("backup/source-as-declared", schema.Error, sourceAsDeclared),
 }
 
+// BackupSourceRepointed: another master of the region is the source for now.
+var BackupSourceRepointed = Check{
+	Name:  "backup/source-repointed",
+	Title: "No Barman server was pointed to another node of its datacenter than the plan names",
+	Why: "When a source fails its Barman may be pointed to the other master. Then the plan, the slots on both nodes and the " +
+		"backups have to follow, or the change is forgotten until a restore.",
+	Remedy: "Take a new backup of the new source, drop Barman's slot on the old one once it is back, and put the new source into " +
+		"the plan or point the section back.",
+	Source:   "bdr-worldwide-specification, A11: when the source fails Barman may be pointed to the other master",
+	Severity: schema.Warning,
+	Needs:    NeedsFacts | NeedsBarman,
+	Run:      perSection("backup/source-repointed", schema.Warning, sourceRepointed),
+}
+
 // clue is one thing that tells where a section's WAL or backups come from.
 type clue struct {
 	nodes []string // of the plan; more than one when physical copies share an identity; none: a server that is no node
@@ -36,6 +50,9 @@ func (c clue) says(node string) bool { return slices.Contains(c.nodes, node) }
 const sourceHow = "system identifiers, physical slots and walsenders of all nodes; conninfo of the section"
 
 func sourceAsDeclared(s section) Finding {
+	if s.plan.Passive {
+		return skip("the plan has server %s copy another Barman's backups and WAL", s.plan.Server)
+	}
 	node := s.plan.Node
 	cs := clues(s)
 	var yes, no, texts, hows []string
@@ -69,6 +86,29 @@ func sourceAsDeclared(s section) Finding {
 		return done(unknown("server %s is set to %s, but nothing shows that anything comes from there now: %s", s.plan.Server, node, s.whyNoClue()))
 	}
 	return done(unknown("cannot tell which node feeds server %s: %s", s.plan.Server, s.whyNoClue()))
+}
+
+func sourceRepointed(s section) Finding {
+	f := sourceAsDeclared(s)
+	cs := clues(s)
+	if f.Status != Fail {
+		if f.Status == Pass {
+			f.Message = fmt.Sprintf("server %s is fed by %s as planned", s.plan.Server, s.plan.Node)
+		}
+		return f
+	}
+	to := cs[0].nodes
+	for _, c := range cs {
+		if len(c.nodes) != 1 || len(to) != 1 || c.nodes[0] != to[0] {
+			return skip("server %s is not fed by one other node of the plan: see backup/source-as-declared", s.plan.Server)
+		}
+	}
+	from, now := s.in.Plan.Nodes[s.plan.Node].Datacenter, s.in.Plan.Nodes[to[0]].Datacenter
+	if from != now {
+		return skip("server %s is fed by %s of another datacenter, %s: see backup/source-as-declared", s.plan.Server, to[0], now)
+	}
+	f.Message = fmt.Sprintf("server %s was pointed from %s to %s, both of datacenter %s; the plan still names %s", s.plan.Server, s.plan.Node, to[0], from, s.plan.Node)
+	return f
 }
 
 func (s section) whyNoClue() string {

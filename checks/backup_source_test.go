@@ -49,6 +49,24 @@ func TestBackupSourceAsDeclared(t *testing.T) {
 	})
 }
 
+func TestBackupSourceRepointed(t *testing.T) {
+	to := func(node string) func(Input) { return func(in Input) { idleIn(in, "n1"); streamIn(in, node, "bm1") } }
+	runBackupCases(t, BackupSourceRepointed, []backupCase{
+		{"to the other master of the datacenter", func(in Input) {
+			to("n2")(in)
+			changeIn(in, "bm1", "n1", func(s *barman.Server) {
+				s.Settings.Address, s.Settings.StreamingAddress, s.Settings.WALAddress = "n2.example:5432", "n2.example:5432", "n2.example:5432"
+			})
+		}, "n1", "fail: was pointed from n1 to n2, both of datacenter A"},
+		{"to another datacenter", func(in Input) {
+			to("n3")(in)
+			changeIn(in, "bm1", "n1", func(s *barman.Server) { s.Settings = barman.Settings{} })
+		}, "n1", "skipped: of another datacenter, B"},
+		{"half", func(in Input) { streamIn(in, "n2", "bm1") }, "n1", "skipped: not fed by one other node"},
+		{"nothing streams", func(in Input) { idleIn(in, "n1") }, "n1", "unknown: nothing shows"},
+	})
+}
+
 func TestBackupSourceByOneMeansAlone(t *testing.T) {
 	t.Run("the source's own view is enough", func(t *testing.T) {
 		in := healthyBackups()

@@ -52,6 +52,8 @@ func (s section) streams() bool {
 
 func walStreaming(s section) Finding {
 	switch {
+	case s.plan.Passive:
+		return skip("the plan has server %s copy another Barman's backups and WAL", s.plan.Server)
 	case !s.plan.StreamingArchiver && !s.streams():
 		return skip("the plan does not have server %s receive WAL by streaming", s.plan.Server)
 	case s.server.Settings.Known() && !s.server.Settings.StreamingArchiver:
@@ -135,6 +137,9 @@ func physicalSlot(f *catalog.Facts, name string) *catalog.Slot {
 
 func slotActive(s section) Finding {
 	set := s.server.Settings
+	if s.plan.Passive {
+		return skip("the plan has server %s copy another Barman's backups and WAL", s.plan.Server)
+	}
 	if !s.plan.StreamingArchiver && s.plan.Slot == "" && !s.streams() {
 		return skip("neither plan nor Barman has server %s use a replication slot", s.plan.Server)
 	}
