@@ -182,7 +182,7 @@ func (r *Report) hasGaps() bool {
 	if c == nil {
 		return false
 	}
-	return len(c.Tables) == 0 || c.Verdict == compare.Incomplete ||
+	return len(c.Tables) == 0 || len(c.Reasons) > 0 || c.Verdict == compare.Incomplete ||
 		slices.ContainsFunc(c.Tables, func(t compare.Table) bool { return t.Verdict == compare.Incomplete })
 }
 

@@ -29,6 +29,7 @@ type problem struct {
 	pos         schema.Position
 	related     []schema.Position
 	fingerprint string
+	waiver      string // who answers for a waived one
 }
 
 // problems lists failures, what could not be told and tables that do not
@@ -39,7 +40,11 @@ func (r *Report) problems(waived bool) []problem {
 		if f.Status != checks.Fail && f.Status != checks.Unknown && (f.Status != checks.Waived || !waived) {
 			continue
 		}
-		out = append(out, problem{rule: f.Check, status: f.Status, severity: f.Severity, subject: clean(f.Subject.String()),
+		waiver := ""
+		if f.Waiver != nil {
+			waiver = clean(waiverText(f.Waiver))
+		}
+		out = append(out, problem{rule: f.Check, waiver: waiver, status: f.Status, severity: f.Severity, subject: clean(f.Subject.String()),
 			message: oneLine(f), pos: f.Pos, related: f.Related, fingerprint: f.Fingerprint})
 	}
 	if r.Comparison != nil {

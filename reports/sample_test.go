@@ -92,7 +92,9 @@ func sampleFindings() []checks.Finding {
 		{Check: "slots/wal-retention", Status: checks.Fail, Severity: schema.Warning, Subject: checks.Subject{Node: "dc1n1", Object: "slot pgl_app_dc1n1_dc2n2"},
 			Message: "the slot holds back 3.2 GB of WAL", Found: "3,435,973,837 bytes", Expected: "at most 1,073,741,824 bytes", Pos: pos(11)},
 		{Check: "slots/wal-retention", Status: checks.Waived, Severity: schema.Warning, Subject: checks.Subject{Node: "dr1n1", Object: "slot barman_dr1"},
-			Message: "the slot holds back 1.1 GB of WAL", Found: "1,181,116,006 bytes", Expected: "at most 1,073,741,824 bytes", Pos: pos(15)},
+			Message: "the slot holds back 1.1 GB of WAL", Found: "1,181,116,006 bytes", Expected: "at most 1,073,741,824 bytes", Pos: pos(15),
+			Waiver: &checks.Waiver{Name: "dr-disk", Rule: "slots/wal-retention", Subject: checks.Subject{Node: "dr1n1"}, Owner: "Ada", Reason: "the new disk is ordered", Ticket: "OPS-17",
+				Expires: "2026-12-01", Pos: schema.Position{File: "waivers.yaml", Line: 2, Column: 3}}},
 		{Check: "lag/bytes", Status: checks.Skipped, Severity: schema.Warning, Subject: checks.Subject{Node: "dc1n2"}, Message: "a subscriber-only node sends nothing", Pos: pos(12)},
 	}
 	for i, n := range sampleNodes {
@@ -126,7 +128,7 @@ func sampleComparison() *compare.Result {
 	version := func(node, hash, balance string, s int, origin string) compare.RowVersion {
 		return compare.RowVersion{Node: node, Exists: true, Hash: hash, Values: map[string]*string{"balance": text(balance)}, CommitAt: commit(s), Origin: origin, OriginRaw: "pgl_" + origin}
 	}
-	return &compare.Result{Started: at(2), Finished: at(9), Verdict: compare.Different,
+	return &compare.Result{Started: at(2), Finished: at(9), Verdict: compare.Different, Mode: compare.Exact, Policy: "majority",
 		Fence: compare.Fence{Needed: true, Passed: true, Edges: []compare.FenceEdge{
 			{Provider: "dc1n1", Subscriber: "dc1n2", LSN: "0/5000100", Waited: 15 * time.Millisecond, Passed: true},
 			{Provider: "dc1n1", Subscriber: "dr1n1", LSN: "0/5000100", Waited: 40 * time.Millisecond, Passed: true}}},

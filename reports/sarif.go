@@ -38,7 +38,7 @@ func writeSARIF(w io.Writer, r *Report, _ Options) error {
 	run.AddInvocation(invocation)
 	run.WithResults([]*sarif.Result{})
 	for _, p := range r.problems(true) {
-		run.AddResult(sarifResult(p, slices.Index(index, p.rule), "waived"))
+		run.AddResult(sarifResult(p, slices.Index(index, p.rule)))
 	}
 	doc.AddRun(run)
 	enc := json.NewEncoder(w)
@@ -72,7 +72,7 @@ func sarifLevel(s schema.Severity) string {
 	return "error"
 }
 
-func sarifResult(p problem, rule int, waiver string) *sarif.Result {
+func sarifResult(p problem, rule int) *sarif.Result {
 	kind, level := "fail", sarifLevel(p.severity)
 	if p.status == checks.Unknown { // only a failure has a level, says section 3.27.10
 		kind, level = "open", "none"
@@ -96,7 +96,7 @@ func sarifResult(p problem, rule int, waiver string) *sarif.Result {
 		}
 	}
 	if p.status == checks.Waived {
-		res.AddSuppression(sarif.NewSuppression().WithKind("external").WithStatus("accepted").WithJustification(waiver))
+		res.AddSuppression(sarif.NewSuppression().WithKind("external").WithStatus("accepted").WithJustification(p.waiver))
 	}
 	return res
 }

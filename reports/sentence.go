@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,20 +38,23 @@ func sentence(r *Report) string {
 	if t.incomplete > 0 {
 		open = append(open, fmt.Sprintf("%d of %s could not be compared in full", t.incomplete, plural(t.tables, "table", "tables")))
 	}
-	if r.Comparison != nil && len(r.Comparison.Tables) == 0 {
-		open = append(open, "no table was compared")
+	if r.Comparison != nil {
+		if len(r.Comparison.Tables) == 0 {
+			open = append(open, "no table was compared")
+		}
+		open = append(open, shortList(r.Comparison.Reasons, 2)...)
 	}
-	for _, why := range r.Incomplete {
-		open = append(open, why)
-	}
+	open = append(open, shortList(r.Incomplete, 3)...)
 	var b strings.Builder
 	switch {
 	case r.Verdict == Findings:
 		fmt.Fprintf(&b, "%s is not as it should be: %s", name, strings.Join(wrong, "; "))
 	case r.Verdict == Incomplete && len(wrong) > 0:
 		fmt.Fprintf(&b, "%s could not be judged in full, and shows %s", name, strings.Join(wrong, "; "))
-	case r.Verdict == Incomplete:
+	case r.Verdict == Incomplete && s.Pass+t.tables > 0:
 		fmt.Fprintf(&b, "%s could not be judged in full; nothing wrong was found in what was looked at", name)
+	case r.Verdict == Incomplete:
+		fmt.Fprintf(&b, "%s could not be judged", name)
 	case len(wrong) > 0:
 		fmt.Fprintf(&b, "%s passes, with %s below the threshold (%s)", name, strings.Join(wrong, "; "), r.FailOn)
 	default:
@@ -64,6 +68,14 @@ func sentence(r *Report) string {
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// shortList keeps the first of a list and counts the rest.
+func shortList(in []string, limit int) []string {
+	if len(in) <= limit {
+		return in
+	}
+	return append(slices.Clone(in[:limit]), fmt.Sprintf("%d more", len(in)-limit))
 }
 
 // failures renders "3 failures (2 errors, 1 warning)".

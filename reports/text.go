@@ -110,6 +110,9 @@ func (p *page) finding(f Finding) {
 	if f.Pos.IsValid() {
 		p.para("    at:       ", clean(f.Pos.String()))
 	}
+	if w := f.Waiver; w != nil {
+		p.para("    waived:   ", clean(waiverText(w)))
+	}
 	if len(f.Related) > 0 {
 		var places []string
 		for _, pos := range f.Related {
@@ -117,6 +120,15 @@ func (p *page) finding(f Finding) {
 		}
 		p.para("    see also: ", strings.Join(places, ", "))
 	}
+}
+
+// waiverText says who answers for a failure, until when and why.
+func waiverText(w *checks.Waiver) string {
+	s := fmt.Sprintf("until %s by %s", w.Expires, w.Owner)
+	if w.Ticket != "" {
+		s += " (" + w.Ticket + ")"
+	}
+	return s + ": " + w.Reason
 }
 
 // unknowns lists what could not be told by its reason: one node that is down

@@ -24,7 +24,7 @@ func (p *page) comparison(r *Report, verbose bool) error {
 	if c == nil {
 		return nil
 	}
-	p.heading("Rows")
+	p.heading("Rows" + howCompared(c))
 	p.blank()
 	var rows [][]string
 	for _, t := range c.Tables {
@@ -35,9 +35,15 @@ func (p *page) comparison(r *Report, verbose bool) error {
 	if err := p.grid(0, header, rows, 2, 3, 5); err != nil {
 		return err
 	}
+	for _, why := range c.Reasons {
+		p.para("  ", p.paint(yellow, "not compared")+": "+clean(why))
+	}
 	for _, t := range c.Tables {
 		for _, why := range t.Reasons {
-			p.para("  "+p.paint(yellow, clean(tableName(t)))+": ", clean(why))
+			p.para("  ", p.paint(yellow, clean(tableName(t)))+": "+clean(why))
+		}
+		for _, note := range tableNotes(t) {
+			p.para("  ", clean(tableName(t))+": "+clean(note))
 		}
 	}
 	for _, t := range c.Tables {
@@ -50,6 +56,33 @@ func (p *page) comparison(r *Report, verbose bool) error {
 		return p.coverage(c)
 	}
 	return nil
+}
+
+// howCompared says by what rules, for the heading.
+func howCompared(c *compare.Result) string {
+	var parts []string
+	if c.Mode != "" {
+		parts = append(parts, "mode "+string(c.Mode))
+	}
+	if c.Policy != "" {
+		parts = append(parts, "consensus by "+clean(c.Policy))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(parts, ", ") + ")"
+}
+
+// tableNotes are what limits or colours the word on a table.
+func tableNotes(t compare.Table) []string {
+	var out []string
+	if t.Where != "" {
+		out = append(out, "only rows where "+t.Where)
+	}
+	for _, l := range t.Left {
+		out = append(out, "left out: "+l)
+	}
+	return append(out, t.Notes...)
 }
 
 func tableName(t compare.Table) string { return t.Schema + "." + t.Name }

@@ -50,7 +50,10 @@ func (a *app) loadFacts(name string) (*factsFile, error) {
 
 // readBarman asks the Barman hosts that can be read from this machine.
 func readBarman(ctx context.Context, t *schema.Topology) map[string]*barman.Host {
-	return nil
+	if len(t.Barman) == 0 {
+		return nil
+	}
+	return barman.Read(ctx, t)
 }
 
 func sorted(in []string) []string { return slices.Sorted(slices.Values(in)) }

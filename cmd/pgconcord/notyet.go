@@ -11,5 +11,4 @@ var errNotBuilt = errors.New("not built yet")
 func notYet(use string) *cobra.Command {
 	return &cobra.Command{Use: use, Hidden: true, RunE: func(*cobra.Command, []string) error { return errNotBuilt }}
 }
-func newCheckCmd(*app) *cobra.Command   { return notYet("check") }
-func newCompareCmd(*app) *cobra.Command { return notYet("compare") }
+func newCheckCmd(*app) *cobra.Command { return notYet("check") }

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/reports"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+type compareOptions struct {
+	file         string
+	shards       []string
+	tables       []string
+	nodes        []string
+	mode         string
+	where        string
+	exclude      []string
+	common       bool
+	static       bool
+	policy       compare.Policy
+	rule         string
+	sample       int
+	connections  int
+	fenceTimeout time.Duration
+	redact       string
+	plan         planFlags
+	connect      connectFlags
+}
+
+func newCompareCmd(a *app) *cobra.Command {
+	var o compareOptions
+	cmd := &cobra.Command{
+		Use:   "compare TOPOLOGY",
+		Short: "Compare the rows of all nodes that should hold the same",
+		Long: `Compares every table of the plan's shards and reference data on exactly the
+nodes that should hold it, while they go on working. Rows that differ are read
+again behind a fence: replication in flight is not reported as divergence. A
+table is match, different or incomplete; match is said only when every asked
+node answered for every key.`,
+		Example: example(
+			"pgconcord compare topology.yaml",
+			"pgconcord compare topology.yaml --shard first --table public.accounts",
+			"pgconcord compare topology.yaml --output rows.json --output rows.html",
+		),
+		Args: args(cobra.ExactArgs(1), "name one topology file"),
+		RunE: func(cmd *cobra.Command, files []string) error {
+			o.file = files[0]
+			return runCompare(cmd.Context(), a, o)
+		},
+	}
+	o.plan.register(cmd.Flags())
+	o.connect.register(cmd.Flags(), 10*time.Minute)
+	fs := cmd.Flags()
+	fs.StringSliceVar(&o.shards, "shard", nil, "compare these shards only; "+schema.ReferenceName+" is the reference data")
+	fs.StringSliceVar(&o.tables, "table", nil, "compare these tables only: schema.table or table")
+	fs.StringSliceVar(&o.nodes, "node", nil, "compare these nodes only, as far as they hold the data")
+	fs.StringVar(&o.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
+	fs.StringVar(&o.where, "where", "", "SQL condition; only rows that meet it are compared")
+	fs.StringSliceVar(&o.exclude, "exclude-column", nil, "leave out a column: column, table.column or schema.table.column")
+	fs.BoolVar(&o.common, "common-columns", false, "where nodes differ in columns compare those that all have")
+	fs.BoolVar(&o.static, "static", false, "nothing replicates between the nodes: wait for nothing")
+	fs.StringVar(&o.rule, "consensus", string(compare.ByMajority), "who is right about a key: majority, quorum, source, newest, off")
+	fs.Float64Var(&o.policy.Quorum, "quorum", 0, "with --consensus quorum: the share of nodes that must agree")
+	fs.StringSliceVar(&o.policy.Sources, "source", nil, "with --consensus source: the nodes that are right")
+	fs.StringSliceVar(&o.policy.TieBreakers, "tie-breaker", nil, "nodes that decide where the rule finds nobody right")
+	fs.IntVar(&o.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
+	fs.IntVar(&o.connections, "max-connections", 2, "connections to one node")
+	fs.DurationVar(&o.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
+	fs.StringVar(&o.redact, "redact", "none", "take out of the report: none, values (of columns), all (keys too)")
+	return cmd
+}
+
+func runCompare(ctx context.Context, a *app, o compareOptions) error {
+	redact, err := parseRedaction(o.redact)
+	if err != nil {
+		return err
+	}
+	request, err := o.request()
+	if err != nil {
+		return err
+	}
+	started := a.now()
+	plan, err := a.loadPlan(ctx, []string{o.file}, o.plan)
+	if err != nil {
+		return err
+	}
+	request.Topology = plan.Topology
+	result, err := a.compare(ctx, request)
+	in := a.reportInput(plan, []string{o.file}, started)
+	in.Comparison = result
+	if err != nil && ctx.Err() == nil {
+		return err
+	}
+	in.Interrupted = ctx.Err() != nil
+	r := reports.New("compare", in)
+	r.Redact(redact)
+	return a.publish(r)
+}
+
+// request makes a comparison request out of the flags.
+func (o compareOptions) request() (compare.Request, error) {
+	settings, err := o.connect.settings()
+	if err != nil {
+		return compare.Request{}, err
+	}
+	o.policy.Rule = compare.Rule(o.rule)
+	return compare.Request{Shards: o.shards, Tables: o.tables, Nodes: o.nodes, Mode: compare.Mode(o.mode), Where: o.where,
+		ExcludeColumns: o.exclude, CommonColumns: o.common, Static: o.static, Policy: o.policy, SampleLimit: o.sample,
+		MaxConnections: o.connections, FenceTimeout: o.fenceTimeout, Settings: settings}, nil
+}
+
+// compare runs a comparison with its progress on standard error. Interrupted,
+// it says how far it came.
+func (a *app) compare(ctx context.Context, request compare.Request) (*compare.Result, error) {
+	p := a.newProgress()
+	request.Progress = p.event
+	result, err := compare.Run(ctx, request)
+	last := p.done()
+	if wrong, ok := errors.AsType[*compare.RequestError](err); ok {
+		return nil, usageError{wrong}
+	}
+	if ctx.Err() != nil && last.TablesTotal > 0 {
+		fmt.Fprintf(a.stderr, "pgconcord: stopped after %d of %d tables\n", last.TablesDone, last.TablesTotal)
+	}
+	return result, err
+}
+
+func parseRedaction(s string) (reports.Redaction, error) {
+	switch s {
+	case "", "none":
+		return reports.RedactNone, nil
+	case "values":
+		return reports.RedactValues, nil
+	case "all":
+		return reports.RedactAll, nil
+	}
+	return "", usagef("--redact: %q is not known: expected %s", s, strings.Join([]string{"none", "values", "all"}, ", "))
+}
