@@ -49,6 +49,11 @@ func perSection(name string, severity schema.Severity, judge func(section) Findi
 			f.Subject = Subject{Node: s.host, Object: "server " + s.plan.Server}
 			out = append(out, f)
 		}
+		if len(out) == 0 {
+			f := skip("the plan declares no Barman server")
+			f.Check, f.Severity = name, severity
+			out = append(out, f)
+		}
 		return out
 	}
 }

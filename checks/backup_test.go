@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -138,5 +139,52 @@ func runBackupCases(t *testing.T, c Check, cases []backupCase) {
 			}
 			require.True(t, seen, "no %q for %s in %q", tc.want, tc.server, answers(t, c, in))
 		})
+	}
+}
+
+func TestNoBarmanInThePlan(t *testing.T) {
+	in := healthyBackups()
+	in.Plan.Barman = nil
+	for _, c := range []Check{BackupWALStreaming, BackupRecent} {
+		fs := c.Run(in)
+		require.Len(t, fs, 1)
+		require.Equal(t, Skipped, fs[0].Status)
+	}
+}
+
+// Facts may be saved and judged later: what the Barman hosts said survives JSON
+// to the last finding.
+func TestBackupFindingsSurviveJSON(t *testing.T) {
+	in := healthyBackups()
+	said(time.Minute, map[string]barman.CheckResult{"x": {Status: "FAILED", Hint: "y"}})(in)
+	liveIn(in, "bm2", "s3", barman.Live{SystemID: "7003", SlotKnown: true})
+	data, err := json.Marshal(in.Barman)
+	require.NoError(t, err)
+	again := in
+	again.Barman = nil
+	require.NoError(t, json.Unmarshal(data, &again.Barman))
+	for _, c := range backupChecks {
+		require.Equal(t, c.Run(in), c.Run(again), c.Name)
+	}
+	require.Equal(t, BackupUses(in), BackupUses(again))
+}
+
+var backupChecks = []Check{
+	BackupAgeRule, BackupBarmanCheck, BackupFreshSinceRepoint, BackupNoMixedSystemIDs, BackupNotPassive, BackupRecent, BackupRedundancy,
+	BackupServerPresent, BackupSlotActive, BackupSourceAsDeclared, BackupSourceRepointed, BackupSystemIDCompared, BackupWALStreaming,
+}
+
+func TestBackupChecksAreDocumented(t *testing.T) {
+	for _, c := range backupChecks {
+		require.NotEmpty(t, c.Title, c.Name)
+		require.NotEmpty(t, c.Why, c.Name)
+		require.True(t, strings.HasSuffix(c.Remedy, "."), c.Name)
+		require.NotEmpty(t, c.Source, c.Name)
+		require.NotEmpty(t, c.Severity, c.Name)
+		require.NotZero(t, c.Needs&NeedsBarman, c.Name)
+		for _, f := range c.Run(healthyBackups()) {
+			require.Equal(t, c.Name, f.Check)
+			require.Equal(t, c.Severity, f.Severity)
+		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -123,8 +124,11 @@ func (a *app) readFacts(ctx context.Context, t *schema.Topology, c connectFlags,
 	}
 	a.log.Info("asking the nodes", "nodes", len(t.Nodes), "connect timeout", c.connect, "statement timeout", c.statement)
 	began := time.Now()
-	facts := &factsFile{Cluster: catalog.Read(ctx, t, catalog.Settings{Session: settings, Flavour: catalog.Flavour(flavour), Joiner: joiner})}
-	facts.Barman = readBarman(ctx, t)
+	facts := &factsFile{}
+	var both sync.WaitGroup
+	both.Go(func() { facts.Barman = readBarman(ctx, t) })
+	facts.Cluster = catalog.Read(ctx, t, catalog.Settings{Session: settings, Flavour: catalog.Flavour(flavour), Joiner: joiner})
+	both.Wait()
 	a.log.Info("the nodes have answered", "took", time.Since(began).Round(time.Millisecond))
 	return facts, nil
 }
