@@ -55,7 +55,7 @@ func clockSkew(in Input) []Finding {
 		if m.name == middle.name {
 			by = m.by
 		}
-		found := fmt.Sprintf("%s ± %s", signed(off), by.Round(time.Millisecond/10))
+		found := fmt.Sprintf("%s ± %s", signed(off), by.Round(time.Microsecond))
 		var f Finding
 		switch {
 		case off.Abs()-by > maxClockSkew:
@@ -75,7 +75,7 @@ func clockSkew(in Input) []Finding {
 }
 
 func signed(d time.Duration) string {
-	r := d.Round(time.Millisecond / 10)
+	r := d.Round(time.Microsecond)
 	if r >= 0 {
 		return "+" + r.String()
 	}

@@ -56,6 +56,9 @@ func Run(in Input, o Options) []Finding {
 // judge runs one check and completes its answers.
 func (c Check) judge(in Input) []Finding {
 	out := c.guarded(in)
+	if len(out) == 0 && c.Needs&NeedsBarman != 0 && len(in.Plan.Barman) == 0 {
+		out = []Finding{skip("the plan has no Barman server")}
+	}
 	answered := map[[2]string]bool{}
 	for _, f := range out {
 		answered[[2]string{f.Subject.Node, f.Subject.Peer}] = true
