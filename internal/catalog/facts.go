@@ -119,6 +119,7 @@ type Facts struct {
 	OwnedSlots   []OwnedName      `json:"owned_slots,omitempty"`
 	OwnedOrigins []OwnedName      `json:"owned_origins,omitempty"`
 	Pending      []Pending        `json:"pending,omitempty"`
+	Progress     []Progress       `json:"progress,omitempty"`
 	Defaults     []SettingDefault `json:"setting_defaults,omitempty"` // of settings that checks judge
 
 	Gaps []Failure `json:"gaps,omitempty"`

@@ -17,7 +17,8 @@ var pglogicalRights = []string{
 
 // pglogical2 reads pglogical 2. The columns are those of 2.2 to 2.4.
 var pglogical2 = flavour{
-	names: []Flavour{PGLogical},
+	names:     []Flavour{PGLogical},
+	extension: "pglogical",
 	detect: func(p *probe) Flavour {
 		// BDR 3 brings a pglogical of its own, 3.x.
 		if v, ok := p.Extensions["pglogical"]; ok && strings.HasPrefix(v, "2.") {

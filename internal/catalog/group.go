@@ -1,12 +1,17 @@
 package catalog
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Parts that only some flavours have.
 const (
 	PartNames    Part = "names of slots and origins"
 	PartProgress Part = "joins under way"
 	PartDefaults Part = "settings of roles and databases"
+
+	PartPeerProgress Part = "replay progress of peers"
 )
 
 // OwnedName is a slot or origin that the flavour makes on this node, so that a
@@ -53,6 +58,13 @@ type Pending struct {
 	Since *time.Time `json:"since,omitempty"`
 }
 
+// Progress is how old the last word of a member's replay is on this node.
+type Progress struct {
+	Node  string        `json:"node"`
+	Age   time.Duration `json:"age"`
+	Known bool          `json:"known"`
+}
+
 // SettingDefault is a setting fixed for a role, a database or both, so that
 // sessions other than the tool's run with it.
 type SettingDefault struct {
@@ -60,4 +72,40 @@ type SettingDefault struct {
 	Database string `json:"database,omitempty"` // empty: every database
 	Name     string `json:"name"`
 	Value    string `json:"value"`
+}
+
+// Phase is where a node stands in its group: what the words of [Peer.State]
+// come to.
+type Phase string
+
+// The phases. A word that is not known is PhaseUnknown, which is never healthy.
+const (
+	PhaseNone      Phase = "none" // its worker has just started
+	PhaseCreated   Phase = "created"
+	PhaseJoining   Phase = "joining" // copy and catch-up
+	PhaseStandby   Phase = "standby"
+	PhasePromoting Phase = "promoting" // asked for or running; one node at a time
+	PhaseActive    Phase = "active"
+	PhaseParting   Phase = "parting"
+	PhaseParted    Phase = "parted"
+	PhaseUnknown   Phase = "unknown"
+)
+
+var phases = map[string]Phase{
+	"NONE": PhaseNone, "CREATED": PhaseCreated, "JOIN_START": PhaseJoining, "JOINING": PhaseJoining, "CATCHUP": PhaseJoining,
+	"STANDBY": PhaseStandby, "PROMOTE": PhasePromoting, "PROMOTING": PhasePromoting, "ACTIVE": PhaseActive,
+	"PART_START": PhaseParting, "PARTING": PhaseParting, "PART_CATCHUP": PhaseParting, "PART_CLEANUP": PhaseParting, "PARTED": PhaseParted,
+}
+
+// PhaseOf returns what a [Peer.State] comes to.
+func PhaseOf(state string) Phase {
+	if p, ok := phases[state]; ok {
+		return p
+	}
+	return PhaseUnknown
+}
+
+// stateWord strips what BDR 3.6 puts before the words of 3.7 and later.
+func stateWord(raw string) string {
+	return strings.TrimPrefix(strings.ToUpper(strings.TrimSpace(raw)), "BDR_PEER_STATE_")
 }

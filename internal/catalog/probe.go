@@ -22,7 +22,12 @@ type probe struct {
 	Functions        []string            `json:"functions"` // "schema.function"
 	Publications     int                 `json:"publications"`
 	NativeSubs       int                 `json:"native_subscriptions"`
+	PGLogicalUsed    bool                `json:"pglogical_used"` // it has a slot or an origin here
 }
+
+// nativeOnly reports whether pglogical, although there, does nothing while
+// PostgreSQL's own replication does.
+func (p *probe) nativeOnly() bool { return !p.PGLogicalUsed && p.Publications+p.NativeSubs > 0 }
 
 // has reports whether a relation exists, and has all the columns.
 func (p *probe) has(relation string, columns ...string) bool {
@@ -47,7 +52,9 @@ const probeSQL = `SELECT json_build_object(
 	'extensions', (SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension),
 	'member', (SELECT coalesce(json_object_agg(rolname, pg_has_role(oid, 'USAGE')), '{}') FROM pg_roles WHERE rolname ~ '^(pg|bdr)_'),
 	'publications', (SELECT count(*) FROM pg_publication),
-	'native_subscriptions', (SELECT count(s.oid) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()),
+	'native_subscriptions', (SELECT count(s.subname) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()),
+	'pglogical_used', EXISTS (SELECT FROM pg_replication_slots WHERE plugin = 'pglogical_output' AND database = current_database())
+		OR EXISTS (SELECT FROM pg_replication_origin WHERE starts_with(roname, 'pgl_')),
 	'relations', (SELECT coalesce(json_object_agg(name, columns), '{}') FROM (
 		SELECT n.nspname || '.' || c.relname AS name, coalesce(json_agg(a.attname ORDER BY a.attnum) FILTER (WHERE a.attnum > 0), '[]') AS columns
 		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -77,6 +77,9 @@ func (c *Cluster) resolve(plan *schema.Topology) {
 		for i := range n.Facts.Subscriptions {
 			if sub := &n.Facts.Subscriptions[i]; sub.Provider == "" {
 				sub.Provider = byAddress[sub.Address]
+				if sub.Address == "" {
+					sub.Provider = c.resolveSlot(name, sub.Slot)
+				}
 			}
 		}
 	}
@@ -120,6 +123,9 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 		fl, flavourName := detect(p, s.Flavour)
 		f.Flavour = flavourName
 		queries := genericQueries(p)
+		if flavourName == Unknown {
+			f.Gaps = append(f.Gaps, strangerGaps(p)...)
+		}
 		if fl.queries != nil {
 			queries = append(queries, fl.queries(p, flavourName)...)
 		}

@@ -28,7 +28,7 @@ var settingsRead = []string{
 
 // genericQueries read what PostgreSQL 11 to 18 knows by itself.
 func genericQueries(p *probe) []query {
-	return []query{serverQuery(p), systemIDQuery, settingsQuery, hiddenSettings, slotsQuery, sendersQuery, originsQuery, commitsQuery(p), walQuery,
+	return []query{serverQuery(p), systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery, originsQuery, commitsQuery(p), walQuery,
 		tablesQuery(p), sequencesQuery, rolesQuery, preparedQuery, locksQuery}
 }
 
@@ -84,6 +84,16 @@ var hiddenSettings = query{
 	part: PartSettings, what: "settings that only superusers see", grants: monitor, member: "pg_read_all_settings",
 	sql:  "SELECT 1 AS one",
 	fill: func(*Facts, json.RawMessage) error { return nil },
+}
+
+// defaultsQuery: an application may run with other settings than the tool.
+var defaultsQuery = query{
+	part: PartDefaults, what: "pg_db_role_setting",
+	sql: `SELECT coalesce(r.rolname, '') AS role, coalesce(d.datname, '') AS database, split_part(c, '=', 1) AS name, substr(c, strpos(c, '=') + 1) AS value
+		FROM pg_db_role_setting s LEFT JOIN pg_roles r ON r.oid = s.setrole LEFT JOIN pg_database d ON d.oid = s.setdatabase, unnest(s.setconfig) c
+		WHERE (s.setdatabase = 0 OR d.datname = current_database()) AND (split_part(c, '=', 1) IN ('` + strings.Join(settingsRead, "', '") + `')
+			OR c ~ '^(bdr|pglogical)\.' AND split_part(c, '=', 1) !~ '(conn|dsn|password|secret)') ORDER BY 3, 2, 1`,
+	fill: into(func(f *Facts, rows []SettingDefault) { f.Defaults = rows }),
 }
 
 var slotsQuery = query{

@@ -1,0 +1,152 @@
+package catalog
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// native reads PostgreSQL's own publications and subscriptions, as of 14 to 18.
+// It gives a node no name: the plan's is taken. Of a mesh they are capable from
+// 16 on, where a subscription can ask for changes without an origin only.
+var native = flavour{
+	names: []Flavour{Native},
+	detect: func(p *probe) Flavour {
+		if p.Publications+p.NativeSubs > 0 {
+			return Native
+		}
+		return ""
+	},
+	queries: func(p *probe, _ Flavour) []query {
+		return []query{nativeSubscriptions(p), nativeSets(p), nativeSlots, nativeConflicts(p)}
+	},
+}
+
+// nativeSubscriptions: the connection string is closed to all but superusers;
+// without it the provider is found by the slot, see resolve.
+func nativeSubscriptions(p *probe) query {
+	dsn := "'' AS dsn"
+	if p.Superuser {
+		dsn = "s.subconninfo AS dsn"
+	}
+	errors, join := "0 AS errors", ""
+	if p.has("pg_catalog.pg_stat_subscription_stats", "subid", "apply_error_count", "sync_error_count") { // 15
+		errors, join = "coalesce(t.apply_error_count + t.sync_error_count, 0) AS errors", " LEFT JOIN pg_stat_subscription_stats t ON t.subid = s.oid"
+	}
+	worker := "w.relid IS NULL"
+	if p.has("pg_catalog.pg_stat_subscription", "leader_pid") { // 16: parallel workers bear it
+		worker += " AND w.leader_pid IS NULL"
+	}
+	return query{
+		part: PartSubscriptions, what: "pg_subscription",
+		sql: `SELECT s.subname AS name, ` + dsn + `, coalesce(s.subslotname::text, '') AS slot, 'pg_' || s.oid AS origin, s.subpublications AS sets, s.subenabled AS enabled,
+			` + p.pick("source", "s.suborigin", "pg_catalog.pg_subscription", "suborigin") + `, ` + errors + `,
+			EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.pid IS NOT NULL AND ` + worker + `) AS running,
+			EXISTS (SELECT FROM pg_subscription_rel r WHERE r.srsubid = s.oid AND r.srsubstate <> 'r') AS copying
+			FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid` + join + ` WHERE d.datname = current_database() ORDER BY s.subname`,
+		fill: into(func(f *Facts, rows []struct {
+			Name, DSN, Slot, Origin, Source string
+			Sets                            []string
+			Enabled, Running, Copying       bool
+			Errors                          int64
+		}) {
+			for _, r := range rows {
+				sub := Subscription{Name: r.Name, Slot: r.Slot, Origin: r.Origin, Sets: r.Sets, Enabled: r.Enabled, Errors: r.Errors}
+				if r.DSN != "" {
+					sub.Address = schema.Address(r.DSN)
+				}
+				switch {
+				case !r.Enabled:
+					sub.State, sub.RawState = StateDisabled, "disabled"
+				case !r.Running:
+					sub.State, sub.RawState = StateDown, "no apply worker"
+				case r.Copying:
+					sub.State, sub.RawState = StateCatchup, "tables are being copied"
+				default:
+					sub.State, sub.RawState = StateReplicating, "apply worker runs"
+				}
+				if r.Source != "none" { // before 16 there is no choice
+					sub.ForwardOrigins = []string{"all"}
+				}
+				f.Subscriptions = append(f.Subscriptions, sub)
+			}
+		}),
+	}
+}
+
+// nativeSets reads publications as the sets that they are. Before 15 there are
+// neither lists of columns nor row filters.
+func nativeSets(p *probe) query {
+	columns, filter := "NULL::name[]", "false"
+	if p.has("pg_catalog.pg_publication_rel", "prattrs", "prqual") {
+		columns = `(SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_publication_rel r JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)
+			WHERE r.prpubid = p.oid AND r.prrelid = c.oid)`
+		filter = "EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid AND r.prqual IS NOT NULL)"
+	}
+	return query{
+		part: PartSets, what: "pg_publication",
+		sql: `SELECT p.pubname AS name, p.pubinsert AS insert, p.pubupdate AS update, p.pubdelete AS delete, p.pubtruncate AS truncate,
+			coalesce((SELECT json_agg(json_build_object('schema', t.schemaname, 'name', t.tablename, 'columns', ` + columns + `, 'row_filter', ` + filter + `)
+				ORDER BY t.schemaname, t.tablename)
+				FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
+				WHERE t.pubname = p.pubname), '[]') AS tables
+			FROM pg_publication p ORDER BY p.pubname`,
+		fill: into(func(f *Facts, rows []Set) { f.Sets = rows }),
+	}
+}
+
+// nativeSlots are those of a table's first copy: pg_<subscription>_sync_<table>_<system>,
+// gone when it is done.
+var nativeSlots = query{
+	part: PartNames, what: "pg_replication_slots",
+	sql: `SELECT slot_name AS name, 'join' AS use, 'naming rule' AS "from" FROM pg_replication_slots
+		WHERE slot_name ~ '^pg_[0-9]+_sync_[0-9]+_[0-9]+$' AND database = current_database() ORDER BY 1`,
+	fill: into(func(f *Facts, rows []OwnedName) { f.OwnedSlots = rows }),
+}
+
+// nativeConflicts: 18 counts conflicts per subscription and writes them to the
+// server log; before that nothing is recorded of an update that meets another.
+func nativeConflicts(p *probe) query {
+	const view = "pg_catalog.pg_stat_subscription_stats"
+	var counters []string
+	for _, c := range p.Relations[view] {
+		if strings.HasPrefix(c, "confl_") {
+			counters = append(counters, "t."+c)
+		}
+	}
+	slices.Sort(counters)
+	return query{
+		part: PartConflicts, what: "pg_stat_subscription_stats",
+		missing: func(p *probe) (string, string) {
+			if len(counters) == 0 {
+				return "PostgreSQL before 18 does not record conflicts of native replication", ""
+			}
+			return "", ""
+		},
+		sql: `SELECT t.subname AS subject, true AS to_log, true AS counted, (` + strings.Join(counters, " + ") + `)::bigint AS total
+			FROM pg_stat_subscription_stats t JOIN pg_subscription s ON s.oid = t.subid JOIN pg_database d ON d.oid = s.subdbid
+			WHERE d.datname = current_database() ORDER BY 1`,
+		fill: into(func(f *Facts, rows []ConflictLog) { f.Conflicts = rows }),
+	}
+}
+
+// resolveSlot finds the provider of a native subscription by its slot: the one
+// node whose slot of that name streams with PostgreSQL's own plugin.
+func (c *Cluster) resolveSlot(subscriber, slot string) string {
+	found := ""
+	for name, n := range c.Nodes {
+		if name == subscriber || n.Facts == nil {
+			continue
+		}
+		for _, s := range n.Facts.Slots {
+			if s.Name == slot && s.Plugin == "pgoutput" {
+				if found != "" {
+					return "" // two of them bear the name
+				}
+				found = name
+			}
+		}
+	}
+	return found
+}

@@ -1,0 +1,11 @@
+package catalog
+
+// pgd6 reads EDB Postgres Distributed 6: slots bear UUIDs, names of 5 may stay
+// after an upgrade, failed transactions may be skipped and are counted.
+var pgd6 = flavour{
+	names:     []Flavour{PGD6},
+	extension: "bdr",
+	detect:    bdrLine(PGD6, "6."),
+	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
+	finish:    bdrFinish,
+}
