@@ -105,9 +105,7 @@ func (l *List) Len() int { return len(l.items) }
 func (m *Map) YAML(comment string) ([]byte, error) {
 	n := m.yaml()
 	var out strings.Builder
-	for line := range strings.Lines(comment) {
-		out.WriteString(strings.TrimRight("# "+strings.TrimRight(line, "\n"), " ") + "\n")
-	}
+	out.WriteString(Comment(comment))
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := enc.Encode(n); err != nil {
@@ -117,6 +115,15 @@ func (m *Map) YAML(comment string) ([]byte, error) {
 		return nil, fmt.Errorf("write the topology as YAML: %w", err)
 	}
 	return []byte(out.String()), nil
+}
+
+// Comment renders text of one or more lines as a YAML comment.
+func Comment(text string) string {
+	var out strings.Builder
+	for line := range strings.Lines(text) {
+		out.WriteString(strings.TrimRight("# "+strings.TrimRight(line, "\n"), " ") + "\n")
+	}
+	return out.String()
 }
 
 func (m *Map) yaml() *yaml.Node {

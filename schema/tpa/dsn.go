@@ -2,6 +2,8 @@ package tpa
 
 import (
 	"strings"
+
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 // dsn makes the connection string that TPA makes: host, port, dbname, user and
@@ -32,17 +34,15 @@ func (b *builder) dsn(i *instance) string {
 		b.unmap(i.pos, "add the dsn to the topology by hand", "the connection string of node %s cannot be told from config.yml", i.node)
 		return ""
 	}
-	words := []string{"host=" + quote(host), "port=" + quote(port), "dbname=" + quote(database), "user=" + quote(user)}
-	for _, w := range splitWords(more) {
-		key, _, _ := strings.Cut(w, "=")
-		switch strings.ToLower(strings.TrimSpace(key)) {
-		case "password", "sslpassword":
-			b.note(attributes.pos, "use a password file", "%s in bdr_client_dsn_attributes is a secret and is left out of the topology", strings.TrimSpace(key))
-		default:
-			words = append(words, w)
-		}
+	plain, removed, err := schema.PlainDSN(more, map[string]string{"host": host, "port": port, "dbname": database, "user": user})
+	if err != nil {
+		b.unmap(attributes.pos, "add the dsn to the topology by hand", "bdr_client_dsn_attributes of instance %s cannot be read: %v", i.name, err)
+		return ""
 	}
-	return strings.Join(words, " ")
+	if len(removed) > 0 {
+		b.note(attributes.pos, "use a password file", "%s in bdr_client_dsn_attributes is secret and is left out of the topology", strings.Join(removed, ", "))
+	}
+	return plain
 }
 
 // host is what the node is reached by.
@@ -59,40 +59,4 @@ func (b *builder) host(i *instance) (string, bool) {
 	}
 	b.note(i.pos, "", "instance %s has no address in config.yml, so its name is taken", i.name)
 	return i.name, true
-}
-
-// quote quotes a value of a keyword/value connection string where it must be.
-func quote(s string) string {
-	if s != "" && !strings.ContainsAny(s, ` '\`) {
-		return s
-	}
-	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
-}
-
-// splitWords splits "key=value key='a value'" at the spaces outside of quotes.
-func splitWords(s string) []string {
-	var out []string
-	var word strings.Builder
-	quoted, escaped := false, false
-	for _, r := range s {
-		switch {
-		case escaped:
-			escaped = false
-		case r == '\\':
-			escaped = true
-		case r == '\'':
-			quoted = !quoted
-		case r == ' ' && !quoted:
-			if word.Len() > 0 {
-				out = append(out, word.String())
-			}
-			word.Reset()
-			continue
-		}
-		word.WriteRune(r)
-	}
-	if word.Len() > 0 {
-		out = append(out, word.String())
-	}
-	return out
 }

@@ -1,0 +1,175 @@
+package survey
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// Look reads a running cluster that starts from the given connection strings.
+// One is enough: the other nodes are found in its catalogs, and are asked with
+// the same user and options at the addresses that the catalogs give. Missed
+// says which nodes were not read, and why.
+func Look(ctx context.Context, dsns []string, s catalog.Settings) (seen Seen, missed []string, err error) {
+	given := map[string]string{}
+	for i, dsn := range dsns {
+		if _, err := schema.ParseDSN(dsn); err != nil {
+			return seen, nil, fmt.Errorf("--dsn number %d is no connection string: %w", i+1, err)
+		}
+		given[fmt.Sprintf("--dsn number %d", i+1)] = dsn
+	}
+	l := &look{settings: s, seen: Seen{DSN: map[string]string{}, Fact: map[string]*catalog.Facts{}}, of: map[string]string{}}
+	if err := l.start(given, l.read(ctx, given)); err != nil {
+		return seen, nil, err
+	}
+	peers, err := l.peers()
+	if err != nil {
+		return seen, nil, err
+	}
+	if len(peers) > 0 || l.unnamed {
+		maps.Copy(l.seen.DSN, peers)
+		l.again(l.read(ctx, l.seen.DSN))
+	}
+	l.seen.Name = l.name()
+	return l.seen, l.missed, nil
+}
+
+type look struct {
+	settings catalog.Settings
+	seen     Seen
+	of       map[string]string // node to the connection string it was found with
+	missed   []string
+	unnamed  bool // some subscription could be told from its address only
+}
+
+func (l *look) read(ctx context.Context, dsns map[string]string) map[string]catalog.Node {
+	t := &schema.Topology{Nodes: map[string]schema.Node{}}
+	for name, dsn := range dsns {
+		t.Nodes[name] = schema.Node{DSN: dsn, Kind: schema.KindData}
+	}
+	return catalog.Read(ctx, t, l.settings).Nodes
+}
+
+// start takes in the nodes that the user named by their connection strings.
+func (l *look) start(given map[string]string, nodes map[string]catalog.Node) error {
+	for _, key := range slices.Sorted(maps.Keys(nodes)) {
+		n := nodes[key]
+		if n.Facts == nil {
+			l.miss(fmt.Sprintf("%s (%s)", key, schema.Address(given[key])), n.Failure)
+			continue
+		}
+		name := n.Facts.LocalName
+		if n.Facts.Flavour == catalog.Native {
+			// Native replication gives a node no name.
+			name, l.unnamed = l.hostName(given[key]), true
+		}
+		if name == "" {
+			return fmt.Errorf("%s (%s) is no node of a mesh: its database has no BDR, PGD or pglogical node and no native subscription", key, schema.Address(given[key]))
+		}
+		if first, twice := l.of[name]; twice {
+			return fmt.Errorf("%s and %s both lead to node %s", first, key, name)
+		}
+		l.of[name], l.seen.DSN[name], l.seen.Fact[name] = key, given[key], n.Facts
+	}
+	if len(l.seen.DSN) == 0 {
+		return fmt.Errorf("no node could be read:\n%s", strings.Join(l.missed, "\n"))
+	}
+	return nil
+}
+
+func (l *look) miss(what string, f *catalog.Failure) {
+	why := "no answer"
+	if f != nil {
+		why = f.Attempted + ": " + f.Reason + ": " + f.Detail
+	}
+	l.missed = append(l.missed, what+" was not read: "+why)
+}
+
+// hostName names a node after its host, and after host and port when that name
+// is taken.
+func (l *look) hostName(dsn string) string {
+	d, err := schema.ParseDSN(dsn)
+	if err != nil || len(d.Hosts) == 0 {
+		return ""
+	}
+	h := d.Hosts[0]
+	name := cmp.Or(h.Host, "localhost")
+	if net.ParseIP(name) == nil {
+		name, _, _ = strings.Cut(name, ".")
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == ':' || r == '/' {
+			return '_'
+		}
+		return r
+	}, name)
+	if _, taken := l.of[name]; taken || d.Local() {
+		name += "_" + h.Port
+	}
+	return name
+}
+
+// peers returns the nodes that the catalogs know beyond those that were read,
+// with connection strings made of theirs and the user's.
+func (l *look) peers() (map[string]string, error) {
+	out := map[string]string{}
+	for _, n := range slices.Sorted(maps.Keys(l.seen.Fact)) {
+		for _, p := range l.seen.Fact[n].Peers {
+			if _, known := l.seen.DSN[p.Name]; known || out[p.Name] != "" || strings.HasPrefix(p.State, "PART") {
+				continue
+			}
+			place, database, _ := strings.Cut(p.Address, "/")
+			host, port, err := net.SplitHostPort(strings.SplitN(place, ",", 2)[0])
+			if err != nil {
+				l.missed = append(l.missed, fmt.Sprintf("node %s was not read: node %s has no address for it; name it with --dsn", p.Name, n))
+				continue
+			}
+			dsn, err := schema.RedirectDSN(l.seen.DSN[n], host, port, database)
+			if err != nil {
+				return nil, fmt.Errorf("node %s: its connection string: %w", n, err)
+			}
+			out[p.Name] = dsn
+		}
+	}
+	return out, nil
+}
+
+// again takes in all nodes, now under their names.
+func (l *look) again(nodes map[string]catalog.Node) {
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		n := nodes[name]
+		switch {
+		case n.Facts == nil:
+			delete(l.seen.Fact, name)
+			l.miss("node "+name+" ("+schema.Address(l.seen.DSN[name])+")", n.Failure)
+		case n.Facts.LocalName != name && n.Facts.Flavour != catalog.Native:
+			delete(l.seen.Fact, name)
+			l.missed = append(l.missed, fmt.Sprintf("node %s was not read: its address %s, as the catalogs give it, leads to node %q; name it with --dsn",
+				name, schema.Address(l.seen.DSN[name]), n.Facts.LocalName))
+		default:
+			l.seen.Fact[name] = n.Facts
+		}
+	}
+}
+
+// name is what the plan is called: the group, or else the database.
+func (l *look) name() string {
+	for _, n := range slices.Sorted(maps.Keys(l.seen.Fact)) {
+		if g := l.seen.Fact[n].Group; g != "" {
+			return g
+		}
+	}
+	for _, n := range slices.Sorted(maps.Keys(l.seen.Fact)) {
+		if db := l.seen.Fact[n].Server.Database; db != "" {
+			return db
+		}
+	}
+	return "cluster"
+}
