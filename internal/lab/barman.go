@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,6 +54,9 @@ func (l *Lab) barmanUp(ctx context.Context) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, plan := range barmanPlan {
+		if only := l.opt.barmanHosts; only != nil && !slices.Contains(only, plan.name) {
+			continue
+		}
 		h := &barmanHost{name: plan.name, dir: filepath.Join(l.Dir, plan.name), program: program, account: who, sections: map[string]section{}}
 		for _, s := range plan.sections {
 			h.sections[s.server] = s
@@ -65,7 +69,7 @@ func (l *Lab) barmanUp(ctx context.Context) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	l.mark("three Barman hosts stream from four nodes and have a backup of each")
+	l.mark("%d Barman hosts stream from their nodes and have a backup of each", len(l.barman))
 	return nil
 }
 

@@ -77,11 +77,11 @@ type account struct {
 // Barman refuse to run as, and ourselves otherwise.
 func accountFor(name string) (*account, error) {
 	if os.Geteuid() != 0 {
-		u, err := user.Current()
-		if err != nil {
-			return nil, fmt.Errorf("look up the current account: %w", err)
+		a := &account{name: strconv.Itoa(os.Geteuid()), uid: os.Geteuid(), gid: os.Getegid()}
+		if u, err := user.Current(); err == nil { // containers run as ids without a name
+			a.name = u.Username
 		}
-		return &account{name: u.Username, uid: os.Geteuid(), gid: os.Getegid()}, nil
+		return a, nil
 	}
 	u, err := user.Lookup(name)
 	if err != nil {

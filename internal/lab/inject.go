@@ -18,14 +18,16 @@ const (
 	ExtraRow   Fault = "extra"   // the row is on this node only
 )
 
-// faulty says for each table how its key is told, what makes a row stale, and
+// faultySQL says for one table how its key is told, what makes a row stale, and
 // how an extra row comes about. $1 is a number that no other injection of this
 // lab has: it picks the row of that rank, or makes a new key.
-var faulty = map[string]struct {
+type faultySQL struct {
 	key   []string
 	stale string
 	extra string
-}{
+}
+
+var faulty = map[string]faultySQL{
 	"ref.currency": {[]string{"code"}, "rate = rate + 1",
 		"SELECT 'X' || $1::int, 'Extra', 1, true, now()"},
 	"ref.product": {[]string{"id"}, "attributes = NULL, name = name || ' (old)'",
@@ -38,15 +40,19 @@ var faulty = map[string]struct {
 		"SELECT 'tenant-x', md5('extra ' || $1::int)::uuid, NULL, '{}'::jsonb, now()"},
 }
 
+func faultyTable(table string) (faultySQL, bool) {
+	if shard, name, _ := strings.Cut(table, "."); shard == "shard1" || shard == "shard2" {
+		table = name // both have the same tables
+	}
+	f, ok := faulty[table]
+	return f, ok
+}
+
 // Inject makes one row of a table ("shard1.entry") differ on one node, under an
 // origin of its own so that no other node hears of it, and returns the row. Each
 // call takes another row, and none that [Lab.JoinUnderLag] updates.
 func (l *Lab) Inject(ctx context.Context, node string, fault Fault, table string) (Row, error) {
-	schema, name, _ := strings.Cut(table, ".")
-	f, ok := faulty[table]
-	if schema == "shard1" || schema == "shard2" {
-		f, ok = faulty[name]
-	}
+	f, ok := faultyTable(table)
 	if !ok {
 		return Row{}, fmt.Errorf("inject: the lab has no table %q; its tables are like %v", table, slices.Sorted(maps.Keys(faulty)))
 	}
@@ -56,14 +62,12 @@ func (l *Lab) Inject(ctx context.Context, node string, fault Fault, table string
 	l.mu.Unlock()
 	n := l.Node(node)
 	keys := strings.Join(f.key, ", ")
-	if fault == ExtraRow {
-		var key []string
-		return Row{table, key}, n.local1(ctx, fmt.Sprintf("INSERT INTO %s %s RETURNING %s", table, f.extra, textOf(f.key)), &key, number)
-	}
 	// From the end of the key order, where the late updates of a join are not.
 	pick := fmt.Sprintf("(%[1]s) = (SELECT %[1]s FROM %[2]s ORDER BY %[3]s DESC OFFSET $1::int LIMIT 1)", keys, table, strings.Join(f.key, " DESC, "))
 	var sql string
 	switch fault {
+	case ExtraRow:
+		sql = fmt.Sprintf("INSERT INTO %s %s RETURNING %s", table, f.extra, textOf(f.key))
 	case StaleRow:
 		sql = fmt.Sprintf("UPDATE %s SET %s WHERE %s RETURNING %s", table, f.stale, pick, textOf(f.key))
 	case MissingRow:
@@ -81,11 +85,7 @@ func textOf(key []string) string { return "ARRAY[" + strings.Join(key, "::text, 
 // Mend undoes injections: it gives the node the row as the donor has it, or
 // none when the donor has none, again for this node only.
 func (l *Lab) Mend(ctx context.Context, node, donor string, row Row) error {
-	schema, name, _ := strings.Cut(row.Table, ".")
-	f, ok := faulty[row.Table]
-	if schema != "ref" {
-		f, ok = faulty[name]
-	}
+	f, ok := faultyTable(row.Table)
 	if !ok || len(f.key) != len(row.Key) {
 		return fmt.Errorf("mend: the lab has no row %s", row)
 	}

@@ -44,6 +44,8 @@ type Options struct {
 	Log    func(format string, a ...any) // what it is doing; default: nothing
 	InitDB []string                      // more arguments for initdb, such as --locale=en_US.UTF-8
 	Config []string                      // more lines for postgresql.conf
+
+	barmanHosts []string // only these; default: all
 }
 
 // Lab is a running cluster. Its methods may be used by several goroutines, but
@@ -116,10 +118,10 @@ func (l *Lab) up(ctx context.Context, opt Options) error {
 
 // Down stops everything at once and removes the folder unless it was given.
 func (l *Lab) Down() error {
-	for _, n := range l.Nodes() {
+	l.mu.Lock()
+	for _, n := range l.nodes {
 		n.dropConnections()
 	}
-	l.mu.Lock()
 	for e, p := range l.proxies {
 		p.close()
 		delete(l.proxies, e)

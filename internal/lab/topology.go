@@ -48,6 +48,9 @@ func (l *Lab) Topology() []byte {
 		p("")
 		p("barman:")
 		for _, h := range barmanPlan {
+			if l.barman[h.name] == nil {
+				continue
+			}
 			p("  %s:", h.name)
 			p("    datacenter: %s", h.datacenter)
 			p("    config: %q", l.barman[h.name].config())
