@@ -57,6 +57,8 @@ func sentence(r *Report) string {
 		fmt.Fprintf(&b, "%s could not be judged", name)
 	case len(wrong) > 0:
 		fmt.Fprintf(&b, "%s passes, with %s below the threshold (%s)", name, strings.Join(wrong, "; "), r.FailOn)
+	case len(r.Findings) == 0:
+		fmt.Fprintf(&b, "%s: no difference found in what was compared (%s)", name, r.scope(t))
 	default:
 		fmt.Fprintf(&b, "%s: no fault found in what was looked at (%s)", name, r.scope(t))
 	}

@@ -170,24 +170,29 @@ func keyText(columns, key []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// versions shows a row of each node: which version it holds (the same letter
-// is the same content), when and where it was written, and what differs.
+// versions shows which nodes hold which version (the same letter is the same
+// content), when and where it was written, and what differs. Nodes of which all
+// that is the same share a line.
 func (p *page) versions(d compare.Difference) error {
 	letters := versionLetters(d)
-	header := []string{"node", "version", "committed", "origin"}
 	columns := d.Columns
 	if !slices.ContainsFunc(d.Versions, func(v compare.RowVersion) bool { return len(v.Values) > 0 }) {
 		columns = nil
 	}
-	header = append(header, cleanAll(columns)...)
 	var rows [][]string
 	for i, v := range d.Versions {
 		row := []string{clean(v.Node), p.versionText(d, v, letters[i]), commitText(v), originText(v)}
 		for _, c := range columns {
 			row = append(row, valueText(v, c))
 		}
+		same := slices.IndexFunc(rows, func(r []string) bool { return slices.Equal(r[1:], row[1:]) })
+		if same >= 0 {
+			rows[same][0] += ", " + row[0]
+			continue
+		}
 		rows = append(rows, row)
 	}
+	header := append([]string{"nodes", "version", "committed (UTC)", "origin"}, cleanAll(columns)...)
 	return p.grid(4, header, rows)
 }
 
