@@ -101,15 +101,7 @@ func (p *page) finding(f Finding) {
 	default:
 		p.para("  - ", p.paint(bold, subject)+": "+message)
 	}
-	if f.Found != "" {
-		p.para("    found:    ", clean(f.Found))
-	}
-	if f.Expected != "" {
-		p.para("    expected: ", clean(f.Expected))
-	}
-	if f.Pos.IsValid() {
-		p.para("    at:       ", clean(f.Pos.String()))
-	}
+	p.evidence(f.Found, f.Expected, f.Pos)
 	if w := f.Waiver; w != nil {
 		p.para("    waived:   ", clean(waiverText(w)))
 	}
@@ -119,6 +111,34 @@ func (p *page) finding(f Finding) {
 			places = append(places, clean(pos.String()))
 		}
 		p.para("    see also: ", strings.Join(places, ", "))
+	}
+}
+
+// evidence shows what was found, what was expected and where: in one line when
+// it fits.
+func (p *page) evidence(found, expected string, pos schema.Position) {
+	var parts [][2]string
+	if found != "" {
+		parts = append(parts, [2]string{"found:", clean(found)})
+	}
+	if expected != "" {
+		parts = append(parts, [2]string{"expected:", clean(expected)})
+	}
+	if pos.IsValid() {
+		parts = append(parts, [2]string{"at:", clean(pos.String())})
+	}
+	line := "   "
+	for _, x := range parts {
+		line += " " + x[0] + " " + x[1] + " "
+	}
+	if visible(strings.TrimRight(line, " ")) <= p.width {
+		if len(parts) > 0 {
+			p.line(line)
+		}
+		return
+	}
+	for _, x := range parts {
+		p.para(fmt.Sprintf("    %-9s ", x[0]), x[1])
 	}
 }
 
@@ -136,7 +156,7 @@ func waiverText(w *checks.Waiver) string {
 func (p *page) unknowns(groups []unknown) {
 	total := 0
 	for _, g := range groups {
-		total += len(g.checks)
+		total += g.answers
 	}
 	if total == 0 {
 		return
@@ -150,15 +170,7 @@ func (p *page) unknowns(groups []unknown) {
 		}
 		p.para("  "+p.paint(yellow, "?")+" ", head)
 		p.para("    unknown:  ", clean(strings.Join(g.checks, ", ")))
-		if g.found != "" {
-			p.para("    found:    ", clean(g.found))
-		}
-		if g.expected != "" {
-			p.para("    expected: ", clean(g.expected))
-		}
-		if g.pos.IsValid() {
-			p.para("    at:       ", clean(g.pos.String()))
-		}
+		p.evidence(g.found, g.expected, g.pos)
 	}
 }
 

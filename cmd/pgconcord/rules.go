@@ -1,14 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pgconcord/pgconcord/checks"
 	"github.com/pgconcord/pgconcord/schema"
 )
 
@@ -89,16 +88,32 @@ func (a *app) document(value any, text func(format string) (string, error)) erro
 
 // ruleDocs collects every rule and check there is, by name.
 func ruleDocs() ([]ruleDoc, error) {
+	all, err := checks.All()
+	if err != nil {
+		return nil, fmt.Errorf("read the rules: %w", err)
+	}
 	layout, err := schema.Rules()
 	if err != nil {
 		return nil, fmt.Errorf("read the layout rules: %w", err)
 	}
-	var out []ruleDoc
+	examples := map[string]schema.Rule{}
 	for _, r := range layout {
-		out = append(out, ruleDoc{Name: r.Name, Title: r.Title, Severity: r.Severity, Needs: []string{"plan"}, Why: r.Why, Remedy: r.Remedy,
-			Source: r.Source, Fails: r.Fails, Passes: r.Passes})
+		examples[r.Name] = r
 	}
-	slices.SortFunc(out, func(a, b ruleDoc) int { return cmp.Compare(a.Name, b.Name) })
+	var out []ruleDoc
+	for _, c := range all {
+		d := ruleDoc{Name: c.Name, Title: c.Title, Severity: c.Severity, Why: c.Why, Remedy: c.Remedy, Source: c.Source,
+			Fails: examples[c.Name].Fails, Passes: examples[c.Name].Passes}
+		for _, n := range []struct {
+			bit  checks.Needs
+			word string
+		}{{checks.NeedsPlan, "plan"}, {checks.NeedsFacts, "facts"}, {checks.NeedsBarman, "barman"}} {
+			if c.Needs&n.bit != 0 {
+				d.Needs = append(d.Needs, n.word)
+			}
+		}
+		out = append(out, d)
+	}
 	return out, nil
 }
 
@@ -109,7 +124,7 @@ func rulesText(docs []ruleDoc) string {
 		name, severity = max(name, len(d.Name)), max(severity, len(d.Severity))
 	}
 	for _, d := range docs {
-		fmt.Fprintf(&b, "%-*s  %-*s  %-6s  %s\n", name, d.Name, severity, d.Severity, strings.Join(d.Needs, "+"), d.Title)
+		fmt.Fprintf(&b, "%-*s  %-*s  %-12s  %s\n", name, d.Name, severity, d.Severity, strings.Join(d.Needs, "+"), d.Title)
 	}
 	fmt.Fprintf(&b, "\n%d rules. 'pgconcord explain RULE' tells why one is there and how to mend what breaks it.\n", len(docs))
 	return b.String()

@@ -7,7 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -40,14 +40,15 @@ func scriptParams(t *testing.T, dir string) testscript.Params {
 		Dir: dir,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ROOT", root)
+			env.Setenv("FACTS", filepath.Join(root, "testdata", "facts"))
 			env.Setenv("TOPOLOGIES", filepath.Join(root, "testdata", "topologies"))
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":      exits,
-			"closedpipe": closedPipe,
-			"deaf":       deaf,
-			"waitcalled": waitCalled,
+			"exits":       exits,
+			"closedpipe":  closedPipe,
+			"deaf":        deaf,
+			"interrupted": interrupted,
 		},
 		RequireExplicitExec: true,
 	}
@@ -73,25 +74,68 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
+// program finds a program of this test binary for a script.
+func program(ts *testscript.TestScript, name string) string {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path := filepath.Join(dir, name); isFile(path) {
+			return path
+		}
+	}
+	ts.Fatalf("no program %s", name)
+	return ""
+}
+
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// start starts a program in the script's folder; the next stderr command sees
+// what it said.
+func start(ts *testscript.TestScript, stdout *os.File, args []string) *exec.Cmd {
+	cmd := exec.Command(program(ts, args[0]), args[1:]...)
+	cmd.Dir, cmd.Stderr = ts.Getenv("WORK"), ts.Stderr()
+	if stdout != nil { // a nil file in an interface is not nil
+		cmd.Stdout = stdout
+	}
+	ts.Check(cmd.Start())
+	return cmd
+}
+
+func wantExit(ts *testscript.TestScript, cmd *exec.Cmd, want int) {
+	err := cmd.Wait()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
+		ts.Fatalf("ended with %v, want exit status %d", err, want)
+	}
+}
+
 // closedPipe CODE PROGRAM ARGS… runs a program whose standard output nobody
-// reads any more. The next stderr command sees what it said.
+// reads any more.
 func closedPipe(ts *testscript.TestScript, _ bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	path, err := exec.LookPath(args[1])
-	if err != nil {
-		path = filepath.Join(strings.Split(ts.Getenv("PATH"), string(os.PathListSeparator))[0], args[1])
-	}
 	r, w, err := os.Pipe()
 	ts.Check(err)
 	r.Close()
 	defer w.Close()
-	cmd := exec.Command(path, args[2:]...)
-	cmd.Dir, cmd.Stdout = ts.Getenv("WORK"), w
-	cmd.Stderr = ts.Stderr()
-	if err := cmd.Run(); cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != want {
-		ts.Fatalf("ended with %v, want exit status %d", err, want)
+	wantExit(ts, start(ts, w, args[1:]), want)
+}
+
+// interrupted NAME PROGRAM ARGS… sends SIGINT as soon as the program has
+// connected to the deaf node, and wants exit status 130.
+func interrupted(ts *testscript.TestScript, _ bool, args []string) {
+	for len(calls(args[0])) > 0 { // of programs before this one
+		<-calls(args[0])
 	}
+	cmd := start(ts, nil, args[1:])
+	select {
+	case <-calls(args[0]):
+	case <-time.After(30 * time.Second):
+		cmd.Process.Kill()
+		ts.Fatalf("nobody connected")
+	}
+	ts.Check(cmd.Process.Signal(os.Interrupt))
+	wantExit(ts, cmd, 130)
 }
 
 // deaf NAME listens on a free port, accepts and never says a word; the port is
@@ -99,31 +143,30 @@ func closedPipe(ts *testscript.TestScript, _ bool, args []string) {
 func deaf(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
-	called := make(chan struct{}, 100)
+	ts.Defer(func() { l.Close() })
+	called := calls(args[0])
 	go func() {
+		var open []net.Conn // until the listener ends
 		for {
 			c, err := l.Accept()
 			if err != nil {
-				return
+				break
 			}
-			ts.Defer(func() { c.Close() })
+			open = append(open, c)
 			called <- struct{}{}
 		}
+		for _, c := range open {
+			c.Close()
+		}
 	}()
-	ts.Defer(func() { l.Close() })
-	deafs[l.Addr().String()] = called
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	ts.Setenv(args[0], port)
-	ts.Setenv(args[0]+"_ADDR", l.Addr().String())
 }
 
-var deafs = map[string]chan struct{}{}
-
-// waitcalled NAME returns when somebody has connected to a deaf node.
-func waitCalled(ts *testscript.TestScript, _ bool, args []string) {
-	select {
-	case <-deafs[ts.Getenv(args[0]+"_ADDR")]:
-	case <-time.After(30 * time.Second):
-		ts.Fatalf("nobody connected")
-	}
+// calls are the connections to a deaf node, by the name a script gave it.
+func calls(name string) chan struct{} {
+	c, _ := deafs.LoadOrStore(name, make(chan struct{}, 1000))
+	return c.(chan struct{})
 }
+
+var deafs sync.Map

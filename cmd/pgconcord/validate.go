@@ -5,12 +5,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pgconcord/pgconcord/checks"
 	"github.com/pgconcord/pgconcord/reports"
 )
 
 type validateOptions struct {
-	files []string
-	plan  planFlags
+	files   []string
+	plan    planFlags
+	waivers waiverFlags
 }
 
 func newValidateCmd(a *app) *cobra.Command {
@@ -33,6 +35,7 @@ several files are merged into one plan.`,
 		},
 	}
 	o.plan.register(cmd.Flags())
+	o.waivers.register(cmd.Flags())
 	return cmd
 }
 
@@ -42,7 +45,10 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	if err != nil {
 		return err
 	}
-	known, findings := judgePlan(plan)
+	known, findings := checks.Layout(plan)
+	if findings, err = a.waive(o.waivers, o.files, findings, known, plan.Topology); err != nil {
+		return err
+	}
 	in := a.reportInput(plan, o.files, started)
 	in.Checks, in.Findings = known, findings
 	return a.publish(reports.New("validate", in))
