@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pgconcord/pgconcord/internal/catalog"
@@ -28,7 +27,7 @@ type fencer struct {
 // edge is one direction between two nodes, as the subscriber has it.
 type edge struct {
 	provider, subscriber string
-	sub                  *subscription
+	sub                  *catalog.Subscription
 }
 
 // wait is the fence of one task: over the edges between the nodes that should
@@ -88,6 +87,23 @@ func (f *fencer) report() Fence {
 	return out
 }
 
+// provider is what the plan calls the provider of a node's subscription.
+func (f *fencer) provider(node string, sub catalog.Subscription) string {
+	if sub.Provider != "" {
+		return f.planName(sub.Provider)
+	}
+	found := ""
+	for name, v := range f.surveys {
+		if name != node && sub.Slot != "" && slices.Contains(v.slots, sub.Slot) {
+			if found != "" {
+				return "" // two of them bear the name
+			}
+			found = name
+		}
+	}
+	return found
+}
+
 // planName is what the plan calls a node that a catalog calls by another name.
 func (f *fencer) planName(local string) string {
 	for name, v := range f.surveys {
@@ -104,24 +120,19 @@ func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges [
 	fail := func(p, s, why string) { broken = append(broken, FenceEdge{Provider: p, Subscriber: s, Reason: why}) }
 	for _, s := range compared {
 		session := f.session(s)
-		var repl replication
-		err := session.Read(ctx, "read the subscriptions", func(ctx context.Context, tx pgx.Tx) error {
-			var err error
-			repl, err = readReplication(ctx, tx)
-			return err
-		})
+		repl, err := readReplication(ctx, session)
 		if err != nil {
 			return nil, nil, err
 		}
 		fed := map[string]bool{s: true}
 		for i, sub := range repl.subs {
-			if !slices.ContainsFunc(sub.sets, func(x string) bool { return slices.Contains(t.sets, x) }) {
+			if !slices.ContainsFunc(sub.Sets, func(x string) bool { return slices.Contains(t.sets, x) }) {
 				continue
 			}
-			p := f.planName(sub.provider)
+			p := f.provider(s, sub)
 			fed[p] = true
 			switch {
-			case !sub.enabled:
+			case !sub.Enabled:
 				fail(p, s, "the subscription is disabled")
 			case f.surveys[p] == nil:
 				fail(p, s, "the provider could not be asked for its WAL position")
@@ -152,7 +163,7 @@ func (f *fencer) confirm(ctx context.Context, provider string, edges []edge) ([]
 	timeout := f.timeout
 	for i, e := range edges {
 		out[i] = FenceEdge{Provider: e.provider, Subscriber: e.subscriber, LSN: target.String()}
-		slots[i] = e.sub.slot
+		slots[i] = e.sub.Slot
 		if f.failed[[2]string{e.provider, e.subscriber}] {
 			timeout = min(timeout, 5*time.Second) // it had its chance
 		}

@@ -38,8 +38,8 @@ func (f *fencer) resolveOrigin(v *survey, names map[int64]string, id *int64) (no
 	}
 	raw = names[*id]
 	for _, s := range v.repl.subs {
-		if s.slot == raw {
-			return f.planName(s.provider), raw
+		if s.Origin == raw {
+			return f.provider(v.node, s), raw
 		}
 	}
 	return "", raw

@@ -184,6 +184,9 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 			if v.whole(s.table) == t.qualified() && slices.Contains(sets, s.set) {
 				inSet = true
 				filters[n] = s.filter
+				if s.filtered && s.filter == "" {
+					t.reasons = append(t.reasons, fmt.Sprintf("replication set %s on %s has a row filter that cannot be read, so which rows should be equal is not known", s.set, n))
+				}
 				if s.columns != nil {
 					lists[n] = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")
 					t.columns = s.columns

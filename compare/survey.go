@@ -20,6 +20,7 @@ type survey struct {
 	commitTS   bool              // track_commit_timestamp is on
 	relations  map[string]*table // keyed by schema.name as [qualified] writes it
 	repl       replication
+	slots      []string          // logical ones
 	probed     map[string]string // what the node answered to the probe, per type
 }
 
@@ -94,13 +95,23 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 		if err := readKeys(ctx, tx, byOID); err != nil {
 			return fmt.Errorf("indexes: %w", err)
 		}
-		v.repl, err = readReplication(ctx, tx)
-		if err != nil {
-			return fmt.Errorf("replication: %w", err)
-		}
-		return nil
+		return v.readSlots(ctx, tx)
 	})
+	if err == nil {
+		v.repl, err = readReplication(ctx, s)
+	}
 	return v, err
+}
+
+// readSlots reads the names of the logical slots, by which the provider of a
+// subscription is found that does not name it.
+func (v *survey) readSlots(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND NOT temporary")
+	if err != nil {
+		return err
+	}
+	v.slots, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	return err
 }
 
 func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, error) {

@@ -265,6 +265,7 @@ type SetTable struct {
 	Name      string   `json:"name"`
 	Columns   []string `json:"columns,omitempty"` // nil: all
 	RowFilter bool     `json:"row_filter,omitempty"`
+	Filter    string   `json:"filter,omitempty"` // the row filter as an SQL condition, names qualified
 }
 
 // Commit is about the commits in the node's commit-timestamp window that came

@@ -154,7 +154,7 @@ func bdrSubscriptions(p *probe) query {
 const bdrLocalSets = "SELECT pub_repsets FROM bdr.local_node_summary LIMIT 1"
 
 // bdrTables are the tables of a set s; lists of columns are not shown there.
-const bdrTables = `SELECT json_agg(json_build_object('schema', t.nspname, 'name', t.relname, 'row_filter', t.row_filter IS NOT NULL) ORDER BY t.nspname, t.relname)
+const bdrTables = `SELECT json_agg(json_build_object('schema', t.nspname, 'name', t.relname, 'row_filter', t.row_filter IS NOT NULL, 'filter', t.row_filter) ORDER BY t.nspname, t.relname)
 		FROM bdr.tables t WHERE t.set_name = s.set_name`
 
 // bdrSetsQuery reads the sets that the node publishes, with their tables; an

@@ -16,7 +16,7 @@ func bdr36Sets(p *probe) query {
 	if p.has("bdr.tables", "nspname", "relname", "set_name", "row_filter") { // 3.6 may have it in later releases
 		return bdrSetsQuery(bdr36LocalSets, bdrTables)
 	}
-	q := bdrSetsQuery(bdr36LocalSets, `SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'columns', t.set_att_list, 'row_filter', t.set_row_filter IS NOT NULL)
+	q := bdrSetsQuery(bdr36LocalSets, `SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'columns', t.set_att_list, 'row_filter', t.set_row_filter IS NOT NULL, 'filter', pg_get_expr(t.set_row_filter, t.set_reloid))
 			ORDER BY n.nspname, c.relname)
 			FROM pglogical.replication_set_table t JOIN pg_class c ON c.oid = t.set_reloid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE t.set_id = s.set_id`)
 	q.grants = append(append([]string{}, bdrRights...), "GRANT USAGE ON SCHEMA pglogical TO %s", "GRANT SELECT ON pglogical.replication_set_table TO %s")

@@ -78,16 +78,17 @@ func nativeSubscriptions(p *probe) query {
 // nativeSets reads publications as the sets that they are. Before 15 there are
 // neither lists of columns nor row filters.
 func nativeSets(p *probe) query {
-	columns, filter := "NULL::name[]", "false"
+	columns, filter, condition := "NULL::name[]", "false", "NULL::text"
 	if p.has("pg_catalog.pg_publication_rel", "prattrs", "prqual") {
 		columns = `(SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_publication_rel r JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)
 			WHERE r.prpubid = p.oid AND r.prrelid = c.oid)`
 		filter = "EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid AND r.prqual IS NOT NULL)"
+		condition = "(SELECT pg_get_expr(r.prqual, r.prrelid) FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid)"
 	}
 	return query{
 		part: PartSets, what: "pg_publication",
 		sql: `SELECT p.pubname AS name, p.pubinsert AS insert, p.pubupdate AS update, p.pubdelete AS delete, p.pubtruncate AS truncate,
-			coalesce((SELECT json_agg(json_build_object('schema', t.schemaname, 'name', t.tablename, 'columns', ` + columns + `, 'row_filter', ` + filter + `)
+			coalesce((SELECT json_agg(json_build_object('schema', t.schemaname, 'name', t.tablename, 'columns', ` + columns + `, 'row_filter', ` + filter + `, 'filter', ` + condition + `)
 				ORDER BY t.schemaname, t.tablename)
 				FROM pg_publication_tables t JOIN pg_namespace n ON n.nspname = t.schemaname JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
 				WHERE t.pubname = p.pubname), '[]') AS tables

@@ -83,7 +83,7 @@ var pglogicalSubscriptions = query{
 var pglogicalSets = query{
 	part: PartSets, what: "pglogical.replication_set", grants: pglogicalRights,
 	sql: `SELECT s.set_name AS name, s.replicate_insert AS insert, s.replicate_update AS update, s.replicate_delete AS delete, s.replicate_truncate AS truncate,
-			coalesce((SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'columns', t.set_att_list, 'row_filter', t.set_row_filter IS NOT NULL)
+			coalesce((SELECT json_agg(json_build_object('schema', n.nspname, 'name', c.relname, 'columns', t.set_att_list, 'row_filter', t.set_row_filter IS NOT NULL, 'filter', pg_get_expr(t.set_row_filter, t.set_reloid))
 				ORDER BY n.nspname, c.relname)
 				FROM pglogical.replication_set_table t JOIN pg_class c ON c.oid = t.set_reloid JOIN pg_namespace n ON n.oid = c.relnamespace
 				WHERE t.set_id = s.set_id), '[]') AS tables
