@@ -73,9 +73,10 @@ type Needs uint8
 
 // What a check may need.
 const (
-	NeedsPlan   Needs = 1 << iota // a topology alone: a layout rule
-	NeedsFacts                    // facts from every node
-	NeedsBarman                   // what the Barman hosts say
+	NeedsPlan    Needs = 1 << iota // a topology alone: a layout rule
+	NeedsFacts                     // facts from every node
+	NeedsBarman                    // what the Barman hosts say
+	NeedsWaivers                   // a file of waivers: a rule about those
 )
 
 // Input is all that a check may look at.

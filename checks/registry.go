@@ -40,14 +40,14 @@ func Live() []Check {
 	return slices.SortedFunc(slices.Values(live), func(a, b Check) int { return strings.Compare(a.Name, b.Name) })
 }
 
-// All returns the built-in layout rules and the live checks, by name. It fails
-// only when the embedded rules are broken.
+// All returns the built-in layout rules, the live checks and the rules about
+// waivers, by name. It fails only when the embedded rules are broken.
 func All() ([]Check, error) {
 	rules, err := schema.Rules()
 	if err != nil {
 		return nil, err
 	}
-	out := Live()
+	out := append(Live(), waiverRules...)
 	for _, r := range rules {
 		out = append(out, ofRule(r))
 	}

@@ -14,8 +14,10 @@ import (
 type Waivers []Waiver
 
 // Apply returns the findings with those failures waived that a waiver in force
-// speaks of, and adds findings about the waivers themselves. Known lists every
-// rule there is, the house's among them; the plan, which may be nil, tells a
+// speaks of, and adds findings about the waivers themselves. Known lists the
+// rules of this run, the house's among them; those of [All] need not be listed,
+// so a waiver for a check that this run left out is not taken for a mistake. The
+// plan, which may be nil, tells a
 // waiver for some subjects from one for all. The result is sorted; fs is left
 // as it was.
 //
@@ -24,6 +26,15 @@ type Waivers []Waiver
 // judge at all, and findings about waivers are beyond every waiver.
 func (ws Waivers) Apply(fs []Finding, known []Check, plan *schema.Topology, now time.Time) []Finding {
 	out := slices.Clone(fs)
+	builtin, err := All()
+	if err != nil {
+		builtin = nil // the rules were loaded before, or there were no findings
+	}
+	for _, c := range builtin {
+		if !slices.ContainsFunc(known, func(k Check) bool { return k.Name == c.Name }) {
+			known = append(slices.Clip(known), c)
+		}
+	}
 	for _, w := range ws {
 		a := application{waiver: w, known: known, plan: plan, findings: out, now: now}
 		about := a.judge()

@@ -80,6 +80,7 @@ func TestApply(t *testing.T) {
 		"a node that is not there":          {waiver("lag/bytes", "a9", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, fail, pass},
 		"a rule that is not there":          {waiver("lag/byte", "a1", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, fail, pass},
 		"a rule that was not run":           {waiver("slots/wal-retention", "a1", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, skipped, pass},
+		"a built-in rule of other runs":     {waiver("mesh/full", "a1", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, skipped, pass},
 		"every subject":                     {waiver("lag/bytes", "", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, pass, fail},
 		"every subject by a star":           {waiver("lag/bytes", "*", "*", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, pass, fail},
 		"every subject, spelt out":          {waiver("lag/bytes", "??", "", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, pass, fail},
