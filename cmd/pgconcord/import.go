@@ -43,7 +43,6 @@ type importTPAOptions struct {
 	validate bool
 	tpa      tpa.Options
 	plan     planFlags
-	waivers  waiverFlags
 }
 
 func newImportTPACmd(a *app) *cobra.Command {
@@ -72,7 +71,6 @@ With --validate the plan is judged at once, and findings point into CONFIG.yml.`
 		},
 	}
 	o.plan.register(cmd.Flags())
-	o.waivers.register(cmd.Flags())
 	fs := cmd.Flags()
 	fs.StringSliceVar(&o.tpa.DR, "dr", nil, "location that stands by for the others; repeatable. TPA gives locations no meaning")
 	fs.BoolVar(&o.tpa.Addresses, "addresses", false, "connect to the instances' IP addresses instead of their names")
@@ -123,9 +121,6 @@ func runImportTPA(ctx context.Context, a *app, o importTPAOptions) error {
 		return err
 	}
 	known, findings := checks.Layout(plan)
-	if findings, err = a.waive(o.waivers, []string{o.file}, findings, known, plan.Topology); err != nil {
-		return err
-	}
 	report := a.reportInput(plan, []string{o.file}, started)
 	report.Checks, report.Findings, report.Incomplete = known, findings, gaps
 	return a.publish(reports.New("import tpa", report))
@@ -156,6 +151,8 @@ func (a *app) say(p schema.Problem, what string) {
 	}
 	fmt.Fprintf(a.stderr, "%s: %s: %s%s\n", p.Pos, what, p.Message, remedy)
 }
+
+func (a *app) missed(what string) { fmt.Fprintf(a.stderr, "pgconcord: %s\n", what) }
 
 // lacks makes a command that ends in no report end with 3 when something is
 // missing from what it made.
@@ -219,6 +216,14 @@ func runImportCluster(ctx context.Context, a *app, o importClusterOptions) error
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
+	if len(seen.DSN) == 0 {
+		a.missed("no node could be read, so there is nothing to draft")
+		for _, m := range missed {
+			a.missed(m)
+		}
+		a.lacks("import cluster", missed)
+		return nil
+	}
 	seen.DR = o.dr
 	if o.name != "" {
 		seen.Name = o.name
@@ -232,7 +237,7 @@ func runImportCluster(ctx context.Context, a *app, o importClusterOptions) error
 	}
 	gaps := append(missed, d.Incomplete...)
 	for _, g := range gaps {
-		fmt.Fprintf(a.stderr, "pgconcord: %s\n", g)
+		a.missed(g)
 	}
 	if !a.flags.quiet {
 		for _, n := range d.Notes {

@@ -30,6 +30,11 @@ func (a *app) loadPlan(ctx context.Context, files []string, f planFlags) (*schem
 		}
 		inputs = append(inputs, in)
 	}
+	return a.loadInputs(ctx, files, inputs, f)
+}
+
+// loadInputs judges inputs that were read, or imported, from the given files.
+func (a *app) loadInputs(ctx context.Context, files []string, inputs []schema.Input, f planFlags) (*schema.Plan, error) {
 	policies := f.policies
 	for _, name := range files {
 		beside := filepath.Join(filepath.Dir(name), "policy")

@@ -69,6 +69,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newCheckCmd(a),
 		newCompareCmd(a),
 		newFactsCmd(a),
+		newImportCmd(a),
 		newRulesCmd(a),
 		newExplainCmd(a),
 		newGrantsCmd(a),

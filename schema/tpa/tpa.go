@@ -78,8 +78,14 @@ func Import(name string, data []byte, opt Options) (*Imported, error) {
 	return imported, nil
 }
 
-// base is the last element of a path, whatever the machine's separator.
-func base(name string) string { return name[strings.LastIndexAny(name, `/\`)+1:] }
+// base is the last element of a path, whatever the machine's separator; standard
+// input has none.
+func base(name string) string {
+	if name == "-" {
+		return "config.yml"
+	}
+	return name[strings.LastIndexAny(name, `/\`)+1:]
+}
 
 func sortProblems(ps []schema.Problem) {
 	slices.SortStableFunc(ps, func(a, b schema.Problem) int {
