@@ -1,6 +1,13 @@
 package checks
 
-import "github.com/pgconcord/pgconcord/schema"
+import (
+	"slices"
+
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// AboutWaivers returns the rules about waivers themselves.
+func AboutWaivers() []Check { return slices.Clone(waiverRules) }
 
 // waiverRules are about the waivers of a run; [Waivers.Apply] judges them.
 var waiverRules = []Check{

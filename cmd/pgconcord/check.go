@@ -134,7 +134,10 @@ type judgement struct {
 // saved or read now, and applies the waivers.
 func (a *app) judge(ctx context.Context, plan *schema.Plan, o checkOptions, gate checks.Gate) (*judgement, error) {
 	j := &judgement{}
-	var err error
+	waivers, err := a.loadWaivers(o.waivers, []string{o.file})
+	if err != nil {
+		return nil, err
+	}
 	now := a.now()
 	if o.facts != "" {
 		if j.facts, err = a.loadFacts(o.facts); err != nil {
@@ -152,13 +155,11 @@ func (a *app) judge(ctx context.Context, plan *schema.Plan, o checkOptions, gate
 	j.known = append(j.known, checks.Selected(opt)...)
 	j.findings = append(j.findings, checks.Run(checks.Input{Plan: plan.Topology, Cluster: j.facts.Cluster, Barman: j.facts.Barman,
 		Now: now, Joiner: o.joiner, Source: o.source}, opt)...)
-	if j.findings, err = a.waive(o.waivers, []string{o.file}, j.findings, j.known, plan.Topology); err != nil {
-		return nil, err
-	}
+	j.known, j.findings = a.waive(waivers, plan, j.known, j.findings)
 	if len(o.nodes) > 0 {
 		j.notes = append(j.notes, "only what is said about "+strings.Join(o.nodes, ", ")+" is reported")
 		j.findings = slices.DeleteFunc(j.findings, func(f checks.Finding) bool {
-			return !slices.Contains(o.nodes, f.Subject.Node) && !slices.Contains(o.nodes, f.Subject.Peer)
+			return !strings.HasPrefix(f.Check, "waivers/") && !slices.Contains(o.nodes, f.Subject.Node) && !slices.Contains(o.nodes, f.Subject.Peer)
 		})
 	}
 	return j, nil

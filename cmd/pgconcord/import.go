@@ -43,6 +43,7 @@ type importTPAOptions struct {
 	validate bool
 	tpa      tpa.Options
 	plan     planFlags
+	waivers  waiverFlags
 }
 
 func newImportTPACmd(a *app) *cobra.Command {
@@ -71,6 +72,7 @@ With --validate the plan is judged at once, and findings point into CONFIG.yml.`
 		},
 	}
 	o.plan.register(cmd.Flags())
+	o.waivers.register(cmd.Flags())
 	fs := cmd.Flags()
 	fs.StringSliceVar(&o.tpa.DR, "dr", nil, "location that stands by for the others; repeatable. TPA gives locations no meaning")
 	fs.BoolVar(&o.tpa.Addresses, "addresses", false, "connect to the instances' IP addresses instead of their names")
@@ -120,7 +122,12 @@ func runImportTPA(ctx context.Context, a *app, o importTPAOptions) error {
 	if err != nil {
 		return err
 	}
+	waivers, err := a.loadWaivers(o.waivers, []string{o.file})
+	if err != nil {
+		return err
+	}
 	known, findings := checks.Layout(plan)
+	known, findings = a.waive(waivers, plan, known, findings)
 	report := a.reportInput(plan, []string{o.file}, started)
 	report.Checks, report.Findings, report.Incomplete = known, findings, gaps
 	return a.publish(reports.New("import tpa", report))

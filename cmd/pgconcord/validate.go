@@ -45,10 +45,12 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	if err != nil {
 		return err
 	}
-	known, findings := checks.Layout(plan)
-	if findings, err = a.waive(o.waivers, o.files, findings, known, plan.Topology); err != nil {
+	waivers, err := a.loadWaivers(o.waivers, o.files)
+	if err != nil {
 		return err
 	}
+	known, findings := checks.Layout(plan)
+	known, findings = a.waive(waivers, plan, known, findings)
 	in := a.reportInput(plan, o.files, started)
 	in.Checks, in.Findings = known, findings
 	return a.publish(reports.New("validate", in))
