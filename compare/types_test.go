@@ -1,0 +1,183 @@
+package compare_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// static is a plan of servers that nothing replicates.
+func static(nodes []*lab.Node) *schema.Topology {
+	top := &schema.Topology{Name: "static", Nodes: map[string]schema.Node{}}
+	for _, n := range nodes {
+		top.Nodes[n.Name] = schema.Node{DSN: n.DSN()}
+		top.Reference.Replicas = append(top.Reference.Replicas, n.Name)
+	}
+	return top
+}
+
+// types lists, per type, values that are all different: in mode exact each is
+// told from each other, and from NULL. Where equal is set, its values are all the
+// same in mode value.
+var types = []struct {
+	name   string
+	setup  string
+	values []string
+	equal  []string
+}{
+	{name: "smallint", values: []string{"0", "1", "-1", "32767", "-32768"}},
+	{name: "integer", values: []string{"0", "1", "-1", "2147483647", "-2147483648"}},
+	{name: "bigint", values: []string{"0", "1", "-1", "2", "4294967296", "8589934592", "4294967297", "8589934593", "9223372036854775807", "-9223372036854775808"}},
+	{name: "numeric", values: []string{"0", "5.25", "-5.25", "1.5", "1.50", "1.500", "'NaN'", "1e20", "-1e20", "10000", "1", "0.0001", "100000000"}, equal: []string{"1.5", "1.50", "1.500"}},
+	{name: "numeric(20,4)", values: []string{"0", "5.25", "-5.25", "0.0001"}},
+	{name: "real", values: []string{"0", "'-0'", "0.1", "0.10000001", "'NaN'", "'Infinity'", "'-Infinity'", "1e-30"}, equal: []string{"0", "'-0'"}},
+	{name: "double precision", values: []string{"0", "'-0'", "0.1", "0.10000000000000002", "'NaN'", "'Infinity'", "'-Infinity'", "123456789.12345678", "123456789.12345679"}, equal: []string{"0", "'-0'"}},
+	{name: "money", values: []string{"'0'", "'1234.56'", "'-1234.56'", "'0.01'"}},
+	{name: "text", values: []string{"''", "' '", "'a'", "'A'", "'a '", "'NULL'", "'ä'", "'a' || chr(776)", "repeat('x', 100000)", "repeat('x', 99999) || 'y'"}},
+	{name: "varchar(20)", values: []string{"''", "'a'", "'a '", "'A'"}},
+	{name: "character(5)", values: []string{"''", "'a'", "'A'", "'ab'"}},
+	{name: "bpchar", values: []string{"'a'", "'a '", "'a  '"}, equal: []string{"'a'", "'a '", "'a  '"}},
+	{name: "name", values: []string{"'a'", "'A'", "''"}},
+	{name: `"char"`, values: []string{"'a'", "'b'", "''"}},
+	{name: "citext", setup: "CREATE EXTENSION citext", values: []string{"''", "'a'", "'A'", "'ä'"}, equal: []string{"'a'", "'A'"}},
+	{name: "bytea", values: []string{`''`, `'\x00'`, `'\x0000'`, `'\x5c'`, `'\x61'`, `convert_to(repeat('x', 1000000), 'UTF8')`, `convert_to(repeat('x', 999999) || 'y', 'UTF8')`}},
+	{name: "boolean", values: []string{"true", "false"}},
+	{name: "date", values: []string{"'2000-01-01'", "'2000-01-02'", "'infinity'", "'-infinity'", "'0001-01-01 BC'", "'0001-01-01'"}},
+	{name: "time", values: []string{"'00:00'", "'24:00'", "'12:00:00.000001'", "'12:00:00.000002'"}},
+	{name: "timetz", values: []string{"'12:00+00'", "'13:00+01'", "'12:00+01'"}},
+	{name: "timestamp", values: []string{"'2000-01-01'", "'2000-01-01 00:00:00.000001'", "'infinity'", "'-infinity'", "'0044-03-15 BC'", "'2026-06-01 12:00'",
+		"'2000-01-01 01:11:34.967296'", "'2000-01-01 01:11:34.967297'"}}, // 2^32 µs and one more: a fold of the halves is blind to it
+	{name: "timestamptz", values: []string{"'2000-01-01Z'", "'2000-01-01 00:00:00.000001Z'", "'infinity'", "'-infinity'", "'0044-03-15Z BC'", "'2026-06-01 12:00Z'", "'2026-06-01 13:00Z'",
+		"'2000-01-01 01:11:34.967296Z'", "'2000-01-01 01:11:34.967297Z'", "'1999-12-31 22:48:25.032703Z'", "'1999-12-31 23:59:59.999999Z'"}},
+	{name: "interval", values: []string{"'1 mon'", "'30 days'", "'720 hours'", "'1 day'", "'24 hours'", "'-1 day'", "'1 mon -1 day'", "'0.000001 s'"}},
+	{name: "uuid", values: []string{"'00000000-0000-0000-0000-000000000000'", "'00000000-0000-0000-0000-000000000001'", "'f0e1d2c3-b4a5-9687-7869-5a4b3c2d1e0f'"}},
+	{name: "inet", values: []string{"'10.0.0.1'", "'10.0.0.1/8'", "'10.0.0.1/9'", "'::1'", "'::10.0.0.1'"}},
+	{name: "cidr", values: []string{"'10.0.0.0/8'", "'10.0.0.0/9'", "'::/0'"}},
+	{name: "macaddr", values: []string{"'08:00:2b:01:02:03'", "'08:00:2b:01:02:04'"}},
+	{name: "macaddr8", values: []string{"'08:00:2b:01:02:03:04:05'", "'08:00:2b:01:02:03:04:06'"}},
+	{name: "json", values: []string{`'{"a":1}'`, `'{"a": 1}'`, `'{"a":1,"a":1}'`, `'[1]'`, `'null'`}, equal: []string{`'{"a":1}'`, `'{"a": 1}'`, `'{"a":1,"a":1}'`}},
+	{name: "jsonb", values: []string{`'{"a":1}'`, `'{"a":-1}'`, `'[1]'`, `'[[1]]'`, `'[[[1]]]'`, `'[[1],[2]]'`, `'[[[[1]]],[2]]'`, `'{"a":1.0}'`, `'null'`, `'"null"'`, `'{}'`, `'[]'`}},
+	{name: "xml", values: []string{"'<a/>'", "'<a></a>'", "'<a> </a>'"}},
+	{name: "integer[]", values: []string{"'{}'", "'{1,2}'", "'{{1,2}}'", "'{{1},{2}}'", "'[0:1]={1,2}'", "'{NULL}'", "'{1,NULL}'"}},
+	{name: "text[]", values: []string{"'{}'", `'{""}'`, "'{NULL}'", `'{"NULL"}'`, `'{"a,b"}'`, "'{a,b}'"}},
+	{name: "numeric[]", values: []string{"'{1.0}'", "'{1.00}'", "'{-1.0}'"}},
+	{name: "jsonb[]", values: []string{`ARRAY['{"a":1}'::jsonb]`, `ARRAY['{"a":-1}'::jsonb]`}},
+	{name: "int4range", values: []string{"'empty'", "'[1,5)'", "'[1,)'", "'(,5)'", "'(,)'"}},
+	{name: "tstzrange", values: []string{"'[2000-01-01Z,2001-01-01Z)'", "'[2000-01-01Z,2001-01-01Z]'", "'(2000-01-01Z,2001-01-01Z)'"}},
+	{name: "int4multirange", values: []string{"'{}'", "'{[1,2)}'", "'{[1,2),[4,5)}'"}},
+	{name: "mood", setup: "CREATE TYPE mood AS ENUM ('', 'sad', 'ok')", values: []string{"''", "'sad'", "'ok'"}},
+	{name: "mood[]", values: []string{"'{sad}'", "'{ok}'", "'{sad,ok}'"}},
+	{name: "pair", setup: "CREATE TYPE pair AS (a int, b text)", values: []string{"ROW(1,'x')", "ROW(NULL,NULL)", "ROW(NULL,'')", "ROW(1,NULL)", "ROW(1,'')"}},
+	{name: "pair[]", values: []string{"ARRAY[ROW(1,'x')::pair]", "ARRAY[ROW(1,NULL)::pair]", "ARRAY[NULL::pair]"}},
+	{name: "positive", setup: "CREATE DOMAIN positive AS integer CHECK (VALUE > 0)", values: []string{"1", "2", "2147483647"}},
+	{name: "code", setup: "CREATE DOMAIN code AS varchar(10)", values: []string{"''", "'a'", "'A'"}},
+	{name: "whole", setup: "CREATE DOMAIN whole AS pair", values: []string{"ROW(1,'x')", "ROW(NULL,NULL)"}},
+	{name: "bit(3)", values: []string{"'101'", "'000'", "'001'"}},
+	{name: "varbit", values: []string{"''", "'0'", "'00'", "'1'"}},
+	{name: "point", values: []string{"'(0,0)'", "'(-0,0)'", "'(0.1,0.2)'", "'(0.1,0.20000000000000004)'"}},
+	{name: "line", values: []string{"'{1,2,3}'", "'{1,2,4}'"}},
+	{name: "lseg", values: []string{"'[(0,0),(1,1)]'", "'[(1,1),(0,0)]'"}},
+	{name: "box", values: []string{"'(1,1),(0,0)'", "'(1,2),(0,0)'"}},
+	{name: "path", values: []string{"'[(0,0),(1,1)]'", "'((0,0),(1,1))'"}},
+	{name: "polygon", values: []string{"'((0,0),(1,1),(1,0))'", "'((0,0),(1,0),(1,1))'"}},
+	{name: "circle", values: []string{"'<(0,0),1>'", "'<(0,0),2>'"}},
+	{name: "tsvector", values: []string{"''", "'cat'", "'cat:1'", "'cat:1A'"}},
+	{name: "tsquery", values: []string{"''", "'a & b'", "'a | b'"}},
+	{name: "hstore", setup: "CREATE EXTENSION hstore", values: []string{"''", "'a=>1'", "'a=>NULL'", `'a=>"NULL"'`}},
+	{name: "ltree", setup: "CREATE EXTENSION ltree", values: []string{"''", "'a'", "'a.b'"}},
+	{name: "oid", values: []string{"0", "1", "4294967295"}},
+	{name: "regclass", values: []string{"'pg_class'", "'pg_type'", "0"}},
+	{name: "pg_lsn", values: []string{"'0/0'", "'0/1'", "'1/0'"}},
+	{name: "xid", values: []string{"'0'", "'1'"}},
+	{name: "jsonpath", values: []string{"'$.a'", "'$.b'"}},
+}
+
+func exec(t *testing.T, nodes []*lab.Node, sql string) {
+	t.Helper()
+	for _, n := range nodes {
+		require.NoError(t, n.Exec(t.Context(), sql), sql)
+	}
+}
+
+// pairOf starts two servers for a test.
+func pairOf(t *testing.T, opt lab.Options) []*lab.Node {
+	t.Helper()
+	nodes, stop, err := lab.Servers(t.Context(), 2, opt)
+	lab.Need(t, err)
+	t.Cleanup(func() { _ = stop() })
+	return nodes
+}
+
+func tableOf(t *testing.T, r *compare.Result, name string) compare.Table {
+	t.Helper()
+	for _, x := range r.Tables {
+		if x.Name == name {
+			return x
+		}
+	}
+	require.Fail(t, "no result for table "+name)
+	return compare.Table{}
+}
+
+// Every type is compared in two tables: in one both servers hold the same
+// values, in the other every row holds the next value on the second server.
+func TestTypes(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+	// Hostile defaults of the role and the database, on one server only.
+	require.NoError(t, nodes[1].Exec(t.Context(), "ALTER DATABASE "+lab.Database+" SET timezone = 'Asia/Kolkata'; ALTER DATABASE "+lab.Database+` SET datestyle = 'German, DMY';
+		ALTER DATABASE `+lab.Database+" SET intervalstyle = 'sql_standard'; ALTER ROLE postgres SET bytea_output = 'escape'; ALTER ROLE postgres SET extra_float_digits = 0; ALTER ROLE postgres SET search_path = 'public'; ALTER ROLE postgres SET lc_monetary = 'C'"))
+	var sql strings.Builder
+	for i, ty := range types {
+		if ty.setup != "" {
+			fmt.Fprintf(&sql, "%s;\n", ty.setup)
+		}
+		fmt.Fprintf(&sql, "CREATE TABLE same%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE diff%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE eq%[1]d (id int PRIMARY KEY, v %[2]s);\n", i, ty.name)
+		for j, v := range append(ty.values, "NULL") {
+			fmt.Fprintf(&sql, "INSERT INTO same%d VALUES (%d, %s);\n", i, j, v)
+		}
+	}
+	exec(t, nodes, sql.String())
+	for n, node := range nodes {
+		sql.Reset()
+		for i, ty := range types {
+			values := append(ty.values, "NULL")
+			for j := range values {
+				fmt.Fprintf(&sql, "INSERT INTO diff%d VALUES (%d, %s);\n", i, j, values[(j+n)%len(values)])
+			}
+			for j := range ty.equal {
+				fmt.Fprintf(&sql, "INSERT INTO eq%d VALUES (%d, %s);\n", i, j, ty.equal[(j+n)%len(ty.equal)])
+			}
+		}
+		require.NoError(t, node.Exec(t.Context(), sql.String()))
+	}
+	for _, mode := range []compare.Mode{compare.Exact, compare.Strong, compare.Value} {
+		t.Run(string(mode), func(t *testing.T) {
+			r := run(t, compare.Request{Topology: static(nodes), Static: true, Mode: mode})
+			for i, ty := range types {
+				same := tableOf(t, r, fmt.Sprintf("same%d", i))
+				require.Equal(t, compare.Match, same.Verdict, "%s: %v", ty.name, same)
+				require.Equal(t, int64(len(ty.values)+1), same.Nodes[0].Rows)
+				diff := tableOf(t, r, fmt.Sprintf("diff%d", i))
+				equal := tableOf(t, r, fmt.Sprintf("eq%d", i))
+				if mode == compare.Value {
+					require.Equal(t, compare.Match, equal.Verdict, "%s: %v", ty.name, equal)
+					if ty.equal != nil {
+						continue // some of its different values are equal now
+					}
+				} else if ty.equal != nil {
+					require.Equal(t, int64(len(ty.equal)), equal.Counts.Persistent, "%s: %v", ty.name, equal)
+				}
+				require.Equal(t, int64(len(ty.values)+1), diff.Counts.Persistent, "%s: %v %v", ty.name, diff.Counts, diff.Reasons)
+				for _, d := range diff.Diffs {
+					require.Equal(t, []string{"v"}, d.Columns, ty.name)
+				}
+			}
+		})
+	}
+}
