@@ -10,10 +10,18 @@ import (
 // live is the one list of live checks; help, documentation, gates and tests
 // derive from it. A new check is a value in a file of its own, and a line here.
 var live = []Check{
+	BDRDDLReplication,
+	BDRXactReplication,
 	BackupSourceAsDeclared,
 	BackupSlotActive,
 	BackupWALStreaming,
 	ClockSkew,
+	GroupMemberState,
+	GroupNothingPending,
+	GroupProgressFresh,
+	JoinMajorityReachable,
+	JoinNoDDL,
+	JoinNoPromotion,
 	LagBytes,
 	LagFailoverTarget,
 	LagTime,
@@ -26,6 +34,8 @@ var live = []Check{
 	PlacementReferenceReplicated,
 	PlacementSetsAgree,
 	PlacementShardReplicated,
+	RaftHasLeader,
+	RaftOneLeader,
 	SettingsCommitTimestamps,
 	SettingsOutputPlugins,
 	SettingsWALLevel,
@@ -33,6 +43,7 @@ var live = []Check{
 	SlotsKnownOwner,
 	SlotsNotLost,
 	SlotsWALRetention,
+	VersionsKnownFaults,
 }
 
 // Live returns the checks of running clusters, by name.

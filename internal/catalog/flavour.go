@@ -18,6 +18,9 @@ type flavour struct {
 	detect func(p *probe) Flavour
 	// queries returns what is read, for the versions the probe shows.
 	queries func(p *probe, name Flavour) []query
+	// optional are relations that later releases of the lines have and that the
+	// usual rights do not open; the role is granted those that are there.
+	optional []string
 	// finish derives what takes several parts; nil when there is nothing.
 	finish func(f *Facts)
 }

@@ -9,6 +9,7 @@ var bdr36 = flavour{
 	extension: "bdr",
 	detect:    bdrLine(BDR36, "3.6."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdr36Sets(p)) },
+	optional:  []string{"bdr.node_log_config"},
 	finish:    bdrFinish,
 }
 

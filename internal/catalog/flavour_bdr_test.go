@@ -176,6 +176,50 @@ func TestGroupFlavours(t *testing.T) {
 		})
 	}
 
+	t.Run("rights", func(t *testing.T) {
+		for _, line := range []struct {
+			name    string
+			flavour catalog.Flavour
+		}{{"3.6.4", catalog.BDR36}, {"3.7", catalog.BDR37}, {"4", catalog.PGD4}, {"5", catalog.PGD5}, {"6", catalog.PGD6}} {
+			require.NoError(t, standin.Load(ctx, l, line.name))
+			as := func(role string) func(*lab.Node) string {
+				return func(n *lab.Node) string {
+					return fmt.Sprintf("host=127.0.0.1 port=%d dbname=app user=%s", n.Port, role)
+				}
+			}
+			require.NoError(t, one.Exec(ctx, "DROP ROLE IF EXISTS nobody_special; CREATE ROLE nobody_special LOGIN"))
+			sql, err := catalog.Grants(line.flavour, "just_enough")
+			require.NoError(t, err)
+			require.NoError(t, one.Exec(ctx, sql), sql)
+
+			all := catalog.Read(ctx, planOf((*lab.Node).DSN, one), catalog.Settings{}).Nodes["dc1n1"].Facts
+			some := catalog.Read(ctx, planOf(as("just_enough"), one), catalog.Settings{}).Nodes["dc1n1"].Facts
+			require.Equal(t, gapParts(all), gapParts(some), line.name+"\n"+details(some.Gaps))
+			require.Equal(t, all.Peers, some.Peers)
+			require.Equal(t, all.Subscriptions, some.Subscriptions)
+			require.Equal(t, all.OwnedSlots, some.OwnedSlots)
+			require.Equal(t, all.Raft, some.Raft)
+			require.Equal(t, all.Sets, some.Sets)
+			require.Equal(t, all.Conflicts, some.Conflicts)
+
+			none := catalog.Read(ctx, planOf(as("nobody_special"), one), catalog.Settings{}).Nodes["dc1n1"].Facts
+			require.Equal(t, line.flavour, none.Flavour)
+			for _, part := range []catalog.Part{catalog.PartNodes, catalog.PartSubscriptions, catalog.PartSets, catalog.PartNames, catalog.PartRaft, catalog.PartLocks, catalog.PartConflicts,
+				catalog.PartProgress, catalog.PartPeerProgress} {
+				gap := none.Gap(part)
+				require.NotNil(t, gap, "%s %s", line.name, part)
+				if all.Gap(part) == nil {
+					require.Equal(t, "permission denied", gap.Reason, "%s %s: %s", line.name, part, gap.Detail)
+					if part == catalog.PartLocks {
+						continue // its first gap is that of PostgreSQL's own locks
+					}
+					require.Contains(t, gap.Remedy, "GRANT bdr_read_all_stats TO \"nobody_special\"", part)
+				}
+			}
+			require.NoError(t, one.Exec(ctx, "DROP OWNED BY just_enough; DROP ROLE just_enough"))
+		}
+	})
+
 	t.Run("names of PGD 6", func(t *testing.T) {
 		require.NoError(t, standin.Load(ctx, l, "6"))
 		names, err := one.Rows(ctx, `SELECT x.use, 'bdr_' || x.name || '_' || to_hex(hashtext('app')) || CASE x.use WHEN 'join' THEN '_tmp' ELSE '' END FROM (

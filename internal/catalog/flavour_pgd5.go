@@ -7,5 +7,6 @@ var pgd5 = flavour{
 	extension: "bdr",
 	detect:    bdrLine(PGD5, "5."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
+	optional:  []string{"bdr.node_log_config", "bdr.stat_raft_state", "bdr.sync_node_requests_summary"},
 	finish:    bdrFinish,
 }

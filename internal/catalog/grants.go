@@ -21,14 +21,19 @@ func Grants(name Flavour, role string) (string, error) {
 		return "", fmt.Errorf("flavour %q is not known: expected one of %s", name, strings.Join(known, ", "))
 	}
 	p := &probe{VersionNum: 150000}
-	var statements []string
+	var statements, optional, where []string
+	for _, relation := range flavours[i].optional {
+		where = append(where, "GRANT SELECT ON "+relation+" TO %s")
+		optional = append(optional, fmt.Sprintf("DO $$ BEGIN IF to_regclass('%s') IS NOT NULL THEN GRANT SELECT ON %s TO %%s; END IF; END $$", relation, relation))
+	}
 	for _, q := range append(append(genericQueries(p), objectsQuery), flavours[i].queries(p, name)...) {
 		for _, g := range q.grants {
-			if !slices.Contains(statements, g) {
+			if !slices.Contains(statements, g) && !slices.Contains(where, g) {
 				statements = append(statements, g)
 			}
 		}
 	}
+	statements = append(statements, optional...)
 	quoted := pgx.Identifier{role}.Sanitize()
 	var b strings.Builder
 	fmt.Fprintf(&b, "-- The least-privilege role of pgconcord for %s. Run it on every node, in the replicated database.\n", name)
