@@ -40,7 +40,10 @@ type barmanHost struct {
 	sections map[string]section // by server; node is where it points now
 }
 
-func (h *barmanHost) config() string { return filepath.Join(h.dir, "barman.conf") }
+// barmanConfig is the main file in a host's folder.
+const barmanConfig = "barman.conf"
+
+func (h *barmanHost) config() string { return filepath.Join(h.dir, barmanConfig) }
 
 // barmanUp brings all hosts up, with a WAL receiver and a first backup each.
 func (l *Lab) barmanUp(ctx context.Context) error {
@@ -51,6 +54,10 @@ func (l *Lab) barmanUp(ctx context.Context) error {
 	who, err := accountFor("barman")
 	if err != nil {
 		return err
+	}
+	// "3.4.0 Barman by EnterpriseDB …"
+	if out, err := exec.CommandContext(ctx, program, "--version").Output(); err == nil {
+		l.barmanVersion, _, _ = strings.Cut(string(out), " ")
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, plan := range barmanPlan {

@@ -66,6 +66,9 @@ type Lab struct {
 	proxies map[edge]*proxy     // edges that run through one
 	barman  map[string]*barmanHost
 
+	pglogical     string // version, as are
+	barmanVersion string
+
 	injected int // rows that Inject has taken so far
 }
 

@@ -40,6 +40,11 @@ func (l *Lab) meshUp(ctx context.Context) error {
 	if err := l.each(ctx, func(ctx context.Context, n *Node) error { return l.prepare(ctx, n) }); err != nil {
 		return err
 	}
+	version, err := l.Nodes()[0].Scalar(ctx, "SELECT extversion FROM pg_extension WHERE extname = 'pglogical'")
+	if err != nil {
+		return err
+	}
+	l.pglogical = version
 	l.mark("schema, pglogical nodes and replication sets")
 	if err := l.each(ctx, func(ctx context.Context, n *Node) error {
 		for _, p := range l.Nodes() {

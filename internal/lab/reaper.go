@@ -176,11 +176,12 @@ func (r *reaper) release() error {
 	return r.stop()
 }
 
-// teardown ends every process that works in the folder: postmasters with
-// SIGQUIT, which end their children and give shared memory back, everything
-// else at once, and after six seconds whatever is left.
+// teardown ends every process that works in the folder. Barman's are killed.
+// PostgreSQL's would leave shared memory behind: postmasters get SIGQUIT and end
+// their children, and whatever else there is, such as an initdb under way, ends
+// by itself; only what is left after twenty seconds is killed.
 func teardown(dir string, remove bool) error {
-	patience := time.Now().Add(6 * time.Second)
+	patience := time.Now().Add(20 * time.Second)
 	giveUp := patience.Add(20 * time.Second)
 	asked := map[int]bool{}
 	for {
@@ -189,9 +190,8 @@ func teardown(dir string, remove bool) error {
 			break
 		}
 		for _, p := range procs {
-			_, waits := procs[p.postmaster]
 			switch {
-			case !waits || time.Now().After(patience):
+			case p.barman || time.Now().After(patience):
 				_ = syscall.Kill(p.pid, syscall.SIGKILL)
 			case p.pid == p.postmaster && !asked[p.pid]:
 				asked[p.pid] = true
@@ -219,6 +219,7 @@ func teardown(dir string, remove bool) error {
 type process struct {
 	pid        int
 	postmaster int // of the data directory it works in; 0 when it works in none
+	barman     bool
 }
 
 // processesIn returns, by id, the processes whose working directory lies in
@@ -234,7 +235,9 @@ func processesIn(dir string) map[int]process {
 			continue
 		}
 		if pid, err := strconv.Atoi(strings.Split(link, "/")[2]); err == nil {
-			procs[pid] = process{pid, postmasterOf(cwd)}
+			top, _, _ := strings.Cut(strings.TrimPrefix(cwd, dir+"/"), "/")
+			_, err := os.Stat(filepath.Join(dir, top, barmanConfig))
+			procs[pid] = process{pid, postmasterOf(cwd), err == nil}
 		}
 	}
 	if len(cwds) > 0 {
@@ -243,7 +246,7 @@ func processesIn(dir string) map[int]process {
 	files, _ := filepath.Glob(filepath.Join(dir, "*", "data", "postmaster.pid"))
 	for _, f := range files {
 		if pid := postmasterOf(filepath.Dir(f)); pid != 0 && syscall.Kill(pid, 0) == nil {
-			procs[pid] = process{pid, pid}
+			procs[pid] = process{pid: pid, postmaster: pid}
 		}
 	}
 	return procs

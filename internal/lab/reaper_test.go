@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -192,4 +193,47 @@ func TestGivenFolderStaysAndDetachLeavesServersRunning(t *testing.T) {
 	require.NoError(t, stop())
 	require.DirExists(t, dir)
 	require.Empty(t, processesIn(dir))
+}
+
+// An initdb that is killed leaves its shared memory behind for good.
+func TestKilledDuringInitdbLeavesNoSharedMemory(t *testing.T) {
+	needProc(t)
+	tmp, err := os.MkdirTemp(tempBase(), "pgconcord-test-")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = os.RemoveAll(tmp) })
+	require.NoError(t, os.Chmod(tmp, 0o755))
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), childEnv+"=servers", "TMPDIR="+tmp)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	creator := ""
+	require.Eventually(t, func() bool {
+		for pid := range mentioning(tmp) {
+			creator = strconv.Itoa(pid)
+			if slices.Contains(sharedMemoryCreators(t), creator) {
+				return true
+			}
+		}
+		return false
+	}, time.Minute, time.Millisecond)
+	require.NoError(t, cmd.Process.Kill())
+	require.Eventually(t, func() bool {
+		left, _ := os.ReadDir(tmp)
+		return len(left) == 0 && len(mentioning(tmp)) == 0
+	}, time.Minute, 20*time.Millisecond)
+	require.NotContains(t, sharedMemoryCreators(t), creator)
+}
+
+// sharedMemoryCreators lists the process that made each System V segment.
+func sharedMemoryCreators(t *testing.T) []string {
+	t.Helper()
+	b, err := os.ReadFile("/proc/sysvipc/shm")
+	require.NoError(t, err)
+	var pids []string
+	for _, line := range strings.Split(string(b), "\n") {
+		if f := strings.Fields(line); len(f) > 4 {
+			pids = append(pids, f[4])
+		}
+	}
+	return pids
 }

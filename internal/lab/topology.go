@@ -22,7 +22,7 @@ func (l *Lab) Topology() []byte {
 	var b strings.Builder
 	p := func(format string, a ...any) { fmt.Fprintf(&b, format+"\n", a...) }
 	p("name: pgconcord-lab")
-	p("versions: {postgres: %q}", l.server.Version)
+	p("versions: {%s}", l.versions())
 	p("")
 	p("datacenters:")
 	p("  A:  {region: a}")
@@ -66,4 +66,16 @@ func (l *Lab) Topology() []byte {
 	p("  lag: {max_bytes: 10485760, max_seconds: 30}")
 	p("  backup: {max_age: 26h, min_redundancy: 1}")
 	return []byte(b.String())
+}
+
+// versions lists what is known to be installed.
+func (l *Lab) versions() string {
+	v := fmt.Sprintf("postgres: %q", l.server.Version)
+	if l.pglogical != "" {
+		v += fmt.Sprintf(", pglogical: %q", l.pglogical)
+	}
+	if l.barmanVersion != "" {
+		v += fmt.Sprintf(", barman: %q", l.barmanVersion)
+	}
+	return v
 }
