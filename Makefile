@@ -25,6 +25,7 @@ majors: ## servers of other PostgreSQL majors, into a cache outside this folder
 .PHONY: test-matrix
 test-matrix: deps majors ## the tests of readers on PostgreSQL 11 to 18
 	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 ./internal/lab/majors/... ./internal/catalog/...
+	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 -run Majors ./compare
 
 .PHONY: build
 build: ## bin/pgconcord

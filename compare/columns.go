@@ -13,6 +13,7 @@ type compared struct {
 	base    string // base type; "" when the nodes differ, and the text image serves
 	class   string
 	notNull bool // on all nodes
+	bits    bool // a float on nodes that write floats differently: its binary form serves
 }
 
 // shape is what all nodes of a task share: the columns to compare, by name,
@@ -26,8 +27,9 @@ type shape struct {
 	reasons []string
 }
 
-// align finds the shape of a task over the nodes on which the table is.
-func align(req Request, t *task) *shape {
+// align finds the shape of a task over the nodes on which the table is; mixed
+// says that some of them write floats in the way of before PostgreSQL 12.
+func align(req Request, t *task, mixed bool) *shape {
 	s := &shape{equal: map[string][]string{}}
 	nodes := slices.Sorted(maps.Keys(t.on))
 	have := map[string]map[string]column{} // column name, node
@@ -72,6 +74,7 @@ func align(req Request, t *task) *shape {
 			base, c.class = "", ""
 		}
 		c.base = base
+		c.bits = mixed && sends[strings.TrimSuffix(base, "[]")] != ""
 		s.columns = append(s.columns, c)
 	}
 	s.findKey(t, nodes)

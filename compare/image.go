@@ -66,6 +66,11 @@ func neverEmpty(c compared) bool {
 	return c.class == "r" || c.class == "m" || c.class == "c" || strings.HasSuffix(c.base, "[]")
 }
 
+// sends are the binary output functions of the types that are made of floats,
+// whose text is not the same before and since PostgreSQL 12.
+var sends = map[string]string{"real": "float4send", "double precision": "float8send", "point": "point_send", "line": "line_send", "lseg": "lseg_send",
+	"box": "box_send", "path": "path_send", "polygon": "poly_send", "circle": "circle_send"}
+
 // bigBytes is from where on a bytea is represented by its SHA-256, so that its
 // hexadecimal text, twice as long, is never built.
 const bigBytes = "65536"
@@ -77,6 +82,16 @@ func textOf(c compared, mode Mode) string {
 		if r, ok := relaxed(c, x); ok {
 			return r
 		}
+	}
+	if c.bits {
+		switch c.base {
+		case "real", "double precision":
+			return "CASE WHEN " + x + " = 'NaN' THEN 'NaN' ELSE encode(" + sends[c.base] + "(" + x + "), 'hex') END"
+		}
+		if strings.HasSuffix(c.base, "[]") {
+			return "encode(array_send(" + x + "), 'hex')"
+		}
+		return "encode(" + sends[c.base] + "(" + x + "), 'hex')"
 	}
 	switch c.base {
 	case "text", "character varying":
@@ -126,6 +141,9 @@ func relaxed(c compared, x string) (string, bool) {
 		// trim_scale needs PostgreSQL 13. A text without a point keeps its zeros.
 		return `CASE WHEN scale(` + x + `) > 0 THEN rtrim(rtrim(` + x + `::text, '0'), '.') ELSE ` + x + `::text END`, true
 	case "real", "double precision":
+		if c.bits {
+			return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + textOf(c, Exact) + " END", true
+		}
 		return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + x + "::text END", true
 	case "character":
 		return x + "::text", true

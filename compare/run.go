@@ -119,7 +119,7 @@ func (r *run) event(phase string, t *task, node string, rows, total int64) {
 
 // table compares one task.
 func (r *run) table(ctx context.Context, t *task) Table {
-	s := align(r.req, t)
+	s := align(r.req, t, r.straddles(12, slices.Collect(maps.Keys(t.on))))
 	where := strings.Join(slices.DeleteFunc([]string{t.where, r.req.Where}, func(w string) bool { return w == "" }), " AND ")
 	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: where,
 		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
@@ -159,6 +159,19 @@ func (r *run) table(ctx context.Context, t *task) Table {
 		out.Verdict = Different
 	}
 	return out
+}
+
+// straddles reports whether the nodes are on both sides of a major.
+func (r *run) straddles(major int, nodes []string) bool {
+	before, since := false, false
+	for _, n := range nodes {
+		if r.surveys[n].version < major*10000 {
+			before = true
+		} else {
+			since = true
+		}
+	}
+	return before && since
 }
 
 // rows scans, drills and settles one table on the nodes that have it.

@@ -2,6 +2,7 @@ package compare_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/internal/lab/majors"
 	"github.com/pgconcord/pgconcord/schema"
 )
 
@@ -22,15 +24,18 @@ func static(nodes []*lab.Node) *schema.Topology {
 	return top
 }
 
+type typeCase struct {
+	name   string
+	setup  string
+	since  int // PostgreSQL major
+	values []string
+	equal  []string
+}
+
 // types lists, per type, values that are all different: in mode exact each is
 // told from each other, and from NULL. Where equal is set, its values are all the
 // same in mode value.
-var types = []struct {
-	name   string
-	setup  string
-	values []string
-	equal  []string
-}{
+var types = []typeCase{
 	{name: "smallint", values: []string{"0", "1", "-1", "32767", "-32768"}},
 	{name: "integer", values: []string{"0", "1", "-1", "2147483647", "-2147483648"}},
 	{name: "bigint", values: []string{"0", "1", "-1", "2", "4294967296", "8589934592", "4294967297", "8589934593", "9223372036854775807", "-9223372036854775808"}},
@@ -65,12 +70,13 @@ var types = []struct {
 	{name: "jsonb", values: []string{`'{"a":1}'`, `'{"a":-1}'`, `'[1]'`, `'[[1]]'`, `'[[[1]]]'`, `'[[1],[2]]'`, `'[[[[1]]],[2]]'`, `'{"a":1.0}'`, `'null'`, `'"null"'`, `'{}'`, `'[]'`}},
 	{name: "xml", values: []string{"'<a/>'", "'<a></a>'", "'<a> </a>'"}},
 	{name: "integer[]", values: []string{"'{}'", "'{1,2}'", "'{{1,2}}'", "'{{1},{2}}'", "'[0:1]={1,2}'", "'{NULL}'", "'{1,NULL}'"}},
+	{name: "real[]", values: []string{"'{0.1}'", "'{0.10000001}'", "'{-0}'", "'{0}'"}},
 	{name: "text[]", values: []string{"'{}'", `'{""}'`, "'{NULL}'", `'{"NULL"}'`, `'{"a,b"}'`, "'{a,b}'"}},
 	{name: "numeric[]", values: []string{"'{1.0}'", "'{1.00}'", "'{-1.0}'"}},
 	{name: "jsonb[]", values: []string{`ARRAY['{"a":1}'::jsonb]`, `ARRAY['{"a":-1}'::jsonb]`}},
 	{name: "int4range", values: []string{"'empty'", "'[1,5)'", "'[1,)'", "'(,5)'", "'(,)'"}},
 	{name: "tstzrange", values: []string{"'[2000-01-01Z,2001-01-01Z)'", "'[2000-01-01Z,2001-01-01Z]'", "'(2000-01-01Z,2001-01-01Z)'"}},
-	{name: "int4multirange", values: []string{"'{}'", "'{[1,2)}'", "'{[1,2),[4,5)}'"}},
+	{name: "int4multirange", since: 14, values: []string{"'{}'", "'{[1,2)}'", "'{[1,2),[4,5)}'"}},
 	{name: "mood", setup: "CREATE TYPE mood AS ENUM ('', 'sad', 'ok')", values: []string{"''", "'sad'", "'ok'"}},
 	{name: "mood[]", values: []string{"'{sad}'", "'{ok}'", "'{sad,ok}'"}},
 	{name: "pair", setup: "CREATE TYPE pair AS (a int, b text)", values: []string{"ROW(1,'x')", "ROW(NULL,NULL)", "ROW(NULL,'')", "ROW(1,NULL)", "ROW(1,'')"}},
@@ -95,7 +101,7 @@ var types = []struct {
 	{name: "regclass", values: []string{"'pg_class'", "'pg_type'", "0"}},
 	{name: "pg_lsn", values: []string{"'0/0'", "'0/1'", "'1/0'"}},
 	{name: "xid", values: []string{"'0'", "'1'"}},
-	{name: "jsonpath", values: []string{"'$.a'", "'$.b'"}},
+	{name: "jsonpath", since: 12, values: []string{"'$.a'", "'$.b'"}},
 }
 
 func exec(t *testing.T, nodes []*lab.Node, sql string) {
@@ -125,10 +131,29 @@ func tableOf(t *testing.T, r *compare.Result, name string) compare.Table {
 	return compare.Table{}
 }
 
+func TestTypes(t *testing.T) { testTypes(t, pairOf(t, lab.Options{}), 0) }
+
+// The same on the oldest and the newest majors, and across them.
+func TestTypesOnMajors(t *testing.T) {
+	for _, pair := range [][2]int{{11, 11}, {13, 13}, {17, 17}, {18, 18}, {11, 17}} {
+		t.Run(fmt.Sprint(pair), func(t *testing.T) {
+			var nodes []*lab.Node
+			for i, major := range pair {
+				n, stop, err := lab.Servers(t.Context(), 1, lab.Options{PGBin: majors.Need(t, major)})
+				lab.Need(t, err)
+				t.Cleanup(func() { _ = stop() })
+				n[0].Name = fmt.Sprintf("n%d", i+1)
+				nodes = append(nodes, n[0])
+			}
+			testTypes(t, nodes, pair[0])
+		})
+	}
+}
+
 // Every type is compared in two tables: in one both servers hold the same
 // values, in the other every row holds the next value on the second server.
-func TestTypes(t *testing.T) {
-	nodes := pairOf(t, lab.Options{})
+func testTypes(t *testing.T, nodes []*lab.Node, major int) {
+	types := slices.DeleteFunc(slices.Clone(types), func(ty typeCase) bool { return major > 0 && major < ty.since })
 	// Hostile defaults of the role and the database, on one server only.
 	require.NoError(t, nodes[1].Exec(t.Context(), "ALTER DATABASE "+lab.Database+" SET timezone = 'Asia/Kolkata'; ALTER DATABASE "+lab.Database+` SET datestyle = 'German, DMY';
 		ALTER DATABASE `+lab.Database+" SET intervalstyle = 'sql_standard'; ALTER ROLE postgres SET bytea_output = 'escape'; ALTER ROLE postgres SET extra_float_digits = 0; ALTER ROLE postgres SET search_path = 'public'; ALTER ROLE postgres SET lc_monetary = 'C'"))
