@@ -2,8 +2,11 @@ package checks
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 // Options of [Run].
@@ -45,12 +48,29 @@ func Selected(o Options) []Check {
 // subject of every check has at least one finding: what could not be told is
 // unknown, and says why. The order depends on nothing but the findings.
 func Run(in Input, o Options) []Finding {
+	if o.Gate == PostJoin {
+		in = in.joined()
+	}
 	var out []Finding
 	for _, c := range Selected(o) {
 		out = append(out, c.judge(in)...)
 	}
 	Sort(out)
 	return out
+}
+
+// joined returns the input with the joiner among the plan's nodes, where a plan
+// that still calls it a planned join has it not.
+func (in Input) joined() Input {
+	j, planned := in.Plan.Joins[in.Joiner]
+	if _, member := in.Plan.Nodes[in.Joiner]; member || !planned {
+		return in
+	}
+	plan := *in.Plan
+	plan.Nodes = maps.Clone(plan.Nodes)
+	plan.Nodes[in.Joiner] = schema.Node{Datacenter: j.Datacenter, DSN: j.DSN, Kind: j.Kind}
+	in.Plan = &plan
+	return in
 }
 
 // judge runs one check and completes its answers.

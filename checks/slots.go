@@ -56,7 +56,7 @@ var SlotsInactive = Check{
 		}
 		retained := "WAL of an amount that is not known"
 		if s.RestartLSN != 0 && n.f.Server.WALInsert != 0 {
-			retained = bytesText(n.f.Server.WALInsert.Since(s.RestartLSN)) + " of WAL"
+			retained = bytes(n.f.Server.WALInsert.Since(s.RestartLSN)) + " of WAL"
 		}
 		return fail("nobody reads %s slot %s%s; it holds back %s", s.Type, s.Name, since, retained).evidence("active = false", "active = true", slotHow), true
 	}),
@@ -130,7 +130,7 @@ var SlotsWALRetention = Check{
 		if limit <= 0 {
 			return []Finding{skip("the plan sets no limit (policy.slots.max_retained_bytes)")}
 		}
-		return eachSlot("none holds back more than "+bytesText(limit), func(n node, s catalog.Slot) (Finding, bool) {
+		return eachSlot("none holds back more than "+bytes(limit), func(n node, s catalog.Slot) (Finding, bool) {
 			if s.RestartLSN == 0 { // reserves nothing yet, or lost it
 				return Finding{}, false
 			}
@@ -143,9 +143,9 @@ var SlotsWALRetention = Check{
 			case held > limit:
 				left := ""
 				if s.SafeWALSize != nil {
-					left = fmt.Sprintf("; %s more and it is lost", bytesText(max(0, *s.SafeWALSize)))
+					left = fmt.Sprintf("; %s more and it is lost", bytes(max(0, *s.SafeWALSize)))
 				}
-				return fail("slot %s holds back %s of WAL%s", s.Name, bytesText(held), left).evidence(fmt.Sprintf("%d bytes", held), expected, how), true
+				return fail("slot %s holds back %s of WAL%s", s.Name, bytes(held), left).evidence(fmt.Sprintf("%d bytes", held), expected, how), true
 			}
 			return Finding{}, false
 		}, catalog.PartServer)(in)

@@ -8,7 +8,7 @@ type Table struct {
 	Name            string   `json:"name"`
 	Owner           string   `json:"owner"`
 	Partitioned     bool     `json:"partitioned,omitempty"`
-	Partition       bool     `json:"partition,omitempty"`
+	Parent          string   `json:"parent,omitempty"` // of a partition: the table it is a part of
 	Unlogged        bool     `json:"unlogged,omitempty"`
 	Identity        Identity `json:"replica_identity"`
 	PrimaryKey      bool     `json:"primary_key"`

@@ -13,7 +13,8 @@ func tablesQuery(p *probe) query {
 	}
 	return query{
 		part: PartTables, what: "pg_class",
-		sql: `SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner) AS owner, c.relkind = 'p' AS partitioned, c.relispartition AS partition,
+		sql: `SELECT n.nspname AS schema, c.relname AS name, pg_get_userbyid(c.relowner) AS owner, c.relkind = 'p' AS partitioned, CASE WHEN c.relispartition THEN
+				(SELECT pn.nspname || '.' || pc.relname FROM pg_inherits i JOIN pg_class pc ON pc.oid = i.inhparent JOIN pg_namespace pn ON pn.oid = pc.relnamespace WHERE i.inhrelid = c.oid) END AS parent,
 			c.relpersistence = 'u' AS unlogged, k.primary_key, c.relrowsecurity AS row_security, row_security_active(c.oid) AS rows_hidden,
 			has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
 			CASE c.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing'

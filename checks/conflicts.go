@@ -1,0 +1,115 @@
+package checks
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// ConflictsLoggingOn: conflicts leave a trace.
+var ConflictsLoggingOn = Check{
+	Name:     "conflicts/logging-on",
+	Title:    "Each node records the conflicts it resolves",
+	Why:      "In a conflict one of two changes is thrown away. Where that is recorded nowhere, an empty log proves nothing and a lost change cannot be explained.",
+	Remedy:   "BDR and PGD: bdr.alter_node_set_log_config (or add_log_config) with log_to_table; pglogical: pglogical.conflict_log_level at or above log_min_messages; native: PostgreSQL 18 counts them.",
+	Source:   "PGD 6, conflict logging is off by default; bdr-worldwide-specification, A6",
+	Severity: schema.Warning,
+	Needs:    NeedsFacts,
+	Subjects: allNodes,
+	Run:      eachNode(loggingOn, catalog.PartConflicts),
+}
+
+func loggingOn(n node) []Finding {
+	var silent []string
+	for _, c := range n.f.Conflicts {
+		if !c.ToTable && !c.ToLog && !c.Counted {
+			silent = append(silent, cmp.Or(c.Subject, "all"))
+		}
+	}
+	const how = "the flavour's log configuration, pglogical.conflict_log_level, pg_stat_subscription_stats"
+	switch {
+	case len(n.f.Conflicts) == 0:
+		return []Finding{fail("conflicts are recorded nowhere on this node").evidence("no log configuration", "a table, the server log or counters", how)}
+	case len(silent) == len(n.f.Conflicts):
+		return []Finding{fail("conflicts are recorded nowhere on this node").evidence(fmt.Sprint(silent), "a table, the server log or counters", how)}
+	}
+	where := "counters"
+	for _, c := range n.f.Conflicts {
+		if c.ToTable {
+			where = "a table"
+			break
+		}
+		if c.ToLog {
+			where = "the server log"
+		}
+	}
+	return []Finding{pass("conflicts are recorded in %s", where).evidence(where, "a table, the server log or counters", how)}
+}
+
+// ConflictsNoneRecent: recorded conflicts are worth a look.
+var ConflictsNoneRecent = Check{
+	Name:     "conflicts/none-recent",
+	Title:    "No conflict was recorded since the counters were last reset",
+	Why:      "More than one master may take writes only if the usage avoids conflicts: each one recorded is a change that somebody made and that is gone.",
+	Remedy:   "Look at the recorded conflicts, find the applications that write the same rows on two nodes, and compare the tables.",
+	Source:   "bdr-worldwide-specification, A6",
+	Severity: schema.Info,
+	Needs:    NeedsFacts,
+	Subjects: allNodes,
+	Run: eachNode(func(n node) []Finding {
+		var total int64
+		counted := false
+		for _, c := range n.f.Conflicts {
+			if c.Total != nil {
+				counted = true
+				total += *c.Total
+			}
+		}
+		switch {
+		case !counted:
+			return []Finding{skip("nothing on this node counts conflicts; its log, where it keeps one, is not read")}
+		case total > 0:
+			return []Finding{fail("%d conflicts are recorded", total).evidence(fmt.Sprint(total), "0", "the flavour's conflict history or counters")}
+		}
+		return []Finding{pass("no conflict is recorded").evidence("0", "0", "the flavour's conflict history or counters")}
+	}, catalog.PartConflicts),
+}
+
+// ConflictsNoneSkipped: nothing was left out on purpose.
+var ConflictsNoneSkipped = Check{
+	Name:     "conflicts/nothing-skipped",
+	Title:    "No subscription failed to apply changes or left any out",
+	Why:      "A transaction that was skipped, by an error policy or by hand, is missing on this node for good while every status is healthy.",
+	Remedy:   "Find the skipped transactions in the server log and compare the tables that they wrote; mend what makes the apply fail.",
+	Source:   "PGD 6.4, apply error policies; PostgreSQL, pg_stat_subscription_stats",
+	Severity: schema.Error,
+	Needs:    NeedsFacts,
+	Gates:    Nightly | PreJoin | PostJoin,
+	Subjects: allNodes,
+	Run: eachNode(func(n node) []Finding {
+		var out []Finding
+		for _, s := range n.f.Subscriptions {
+			var f Finding
+			switch {
+			case s.Skipped > 0:
+				f = fail("subscription %s left out %d transactions", s.Name, s.Skipped).evidence(fmt.Sprint(s.Skipped), "0", "the flavour's statistics of subscriptions")
+			case s.Errors > 0:
+				f = fail("subscription %s failed to apply %d times since its statistics were reset", s.Name, s.Errors).evidence(fmt.Sprint(s.Errors), "0", "the flavour's statistics of subscriptions")
+				f.Severity = schema.Warning // it goes on when the cause is gone
+			default:
+				continue
+			}
+			f.Subject.Object = "subscription " + s.Name
+			out = append(out, f)
+		}
+		if len(out) == 0 && n.f.Flavour == catalog.PGLogical {
+			return []Finding{skip("pglogical 2 keeps no statistics of its subscriptions")}
+		}
+		if len(out) == 0 {
+			out = append(out, pass("no subscription reports failed or skipped transactions"))
+		}
+		return out
+	}, catalog.PartSubscriptions),
+}

@@ -1,0 +1,176 @@
+package checks
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// LagTime: how old the oldest change is that a subscriber lacks.
+var LagTime = Check{
+	Name:  "lag/time",
+	Title: "No subscriber lacks a change that is older than the plan allows",
+	Why: "The age of the oldest missing change is how much work is lost for readers of that node, and for everybody if the provider " +
+		"is lost now.",
+	Remedy:   "See whether the subscription runs and what its apply worker waits for; do not join or fail over until it is caught up.",
+	Source:   "creating-and-joining-pgd-groups, B14; PGD monitoring: replay_lag is zero right after a reconnect while much is still to be applied",
+	Severity: schema.Error,
+	Needs:    NeedsFacts,
+	Gates:    Nightly | PreJoin | PostJoin,
+	Subjects: allEdges,
+	Run: func(in Input) []Finding {
+		all := edges(in)
+		return eachEdge(func(e edge) []Finding { return lagTime(e, all) })(in)
+	},
+}
+
+const lagTimeHow = "commit timestamps of the newest 2,000 transactions on the provider and its subscribers, all of the provider's clock; the slot on the provider"
+
+// behind bounds the age of the oldest change that the link's subscriber lacks.
+// Both bounds come from the provider's commit clock, so clock skew does not
+// enter. With atMost zero nothing is outstanding.
+type behind struct {
+	// atLeast is the age of the oldest commit that the subscriber surely lacks:
+	// another subscriber of no more sets has applied it.
+	atLeast time.Duration
+	// atMost is the age of the oldest commit of the provider that is newer than
+	// all that the subscriber applied. The edge may not carry it.
+	atMost  time.Duration
+	witness string
+}
+
+func lagTime(e edge, all []edge) []Finding {
+	limit := e.in.Plan.Policy.Lag.Max()
+	expected := fmt.Sprintf("no change older than %s", limit)
+	return e.worst(func(l link) Finding {
+		open, ok, why := l.outstanding(e)
+		if !ok {
+			return unknown("the lag is not known: %s", why).evidence("", expected, lagTimeHow)
+		}
+		if open == 0 {
+			return pass("nothing is outstanding: %s has confirmed all WAL of %s", e.subscriber, e.provider).evidence("0 s", expected, lagTimeHow)
+		}
+		b, why := l.age(e, all)
+		if why != "" {
+			if l.keepsUp(e) {
+				return pass("%s applied all that %s sent it; %s of WAL were written since", e.subscriber, e.provider, bytes(open)).evidence("all that was sent is applied", expected, lagTimeHow)
+			}
+			return unknown("%s has not confirmed %s, of an age that is not known: %s", e.subscriber, bytes(open), why).evidence("", expected, lagTimeHow)
+		}
+		found := fmt.Sprintf("between %s and %s", roundAge(b.atLeast), roundAge(b.atMost))
+		switch {
+		case b.atMost <= limit:
+			return pass("%s lacks no change of %s that is older than %s", e.subscriber, e.provider, roundAge(b.atMost)).evidence(found, expected, lagTimeHow)
+		case b.atLeast > limit:
+			return fail("%s lacks a change of %s that is %s old and that %s has applied", e.subscriber, e.provider, roundAge(b.atLeast), b.witness).evidence(found, expected, lagTimeHow)
+		case l.keepsUp(e):
+			return pass("%s applied all that %s sent it; older commits there are not for this edge", e.subscriber, e.provider).evidence("all that was sent is applied", expected, lagTimeHow)
+		case !l.slot.Active:
+			return fail("nobody reads slot %s, and changes of %s that are up to %s old wait behind it", l.slot.Name, e.provider, roundAge(b.atMost)).evidence(found, expected, lagTimeHow)
+		}
+		return unknown("%s has not confirmed %s of WAL; the oldest change that may be in it is %s old, but this edge may not carry it", e.subscriber, bytes(open), roundAge(b.atMost)).
+			evidence(found, expected, lagTimeHow)
+	})
+}
+
+// keepsUp reports whether the subscriber applied all that was sent to it and
+// answered of late, with no more outstanding than the plan allows: what remains
+// was written in the last moments, or is of no concern to it. A walsender says
+// "streaming" only after it reached the end of WAL once: right after a
+// reconnect, when sent and replayed are equal too, it says "catchup".
+func (l link) keepsUp(e edge) bool {
+	open, ok, _ := l.outstanding(e)
+	s := l.sender
+	return ok && s != nil && s.State == "streaming" && s.Replay != 0 && s.Replay >= s.Sent &&
+		open <= e.in.Plan.Policy.Lag.MaxBytes && (!s.ReplyKnown || s.ReplyAge <= max(e.in.Plan.Policy.Lag.Max(), 15*time.Second))
+}
+
+// age bounds how old the outstanding changes are; why is set when it cannot be
+// told.
+func (l link) age(e edge, all []edge) (b behind, why string) {
+	for _, end := range []struct {
+		name string
+		f    *catalog.Facts
+	}{{e.provider, e.from}, {e.subscriber, e.to}} {
+		if gap := end.f.Gap(catalog.PartCommits); gap != nil {
+			return b, fmt.Sprintf("%s: %s could not be read: %s", end.name, gap.Part, gap.Detail)
+		}
+	}
+	own := commitOf(e.from, "")
+	if own == nil {
+		return b, fmt.Sprintf("%s has no commit of its own among its newest transactions", e.provider)
+	}
+	now := e.from.ServerNow
+	applied := commitOf(e.to, l.sub.Origin)
+	if applied == nil {
+		return b, fmt.Sprintf("%s has no commit of %s among its newest transactions", e.subscriber, e.provider)
+	}
+	if first, ok := after(own, applied.At); ok {
+		b.atMost = now.Sub(first)
+	}
+	for _, other := range all {
+		if other.provider != e.provider || other.subscriber == e.subscriber || other.to == nil {
+			continue
+		}
+		for _, o := range other.links {
+			c := commitOf(other.to, o.sub.Origin)
+			if c == nil || !within(o.sub.Sets, l.sub.Sets) {
+				continue
+			}
+			if first, ok := after(c, applied.At); ok && now.Sub(first) > b.atLeast {
+				b.atLeast, b.witness = now.Sub(first), other.subscriber
+			}
+		}
+	}
+	b.atMost = max(b.atMost, b.atLeast)
+	return b, ""
+}
+
+// commitOf returns the commits of an origin in a node's window, or nil.
+func commitOf(f *catalog.Facts, origin string) *catalog.Commit {
+	for i := range f.Commits {
+		if f.Commits[i].Origin == origin {
+			return &f.Commits[i]
+		}
+	}
+	return nil
+}
+
+// after returns the oldest kept commit that is newer than a time.
+func after(c *catalog.Commit, t time.Time) (time.Time, bool) {
+	for _, at := range c.Times {
+		if at.After(t) {
+			return at, true
+		}
+	}
+	if c.At.After(t) { // thinned away
+		return c.At, true
+	}
+	return time.Time{}, false
+}
+
+// within reports whether all of some sets are among others; nil is all sets.
+func within(some, others []string) bool {
+	if others == nil {
+		return true
+	}
+	if some == nil {
+		return false
+	}
+	for _, s := range some {
+		if !slices.Contains(others, s) {
+			return false
+		}
+	}
+	return true
+}
+
+func roundAge(d time.Duration) time.Duration {
+	if d < time.Second {
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Second / 10)
+}
