@@ -25,10 +25,11 @@ func Decode(inputs []Input, definition Input, path, what string, out any) (Posit
 	if err := def.Err(); err != nil {
 		return nil, fmt.Errorf("the embedded definition %s %s: %w", definition.Name, path, err)
 	}
-	data, positions, err := merge(ctx, inputs)
+	in, err := merge(ctx, inputs)
 	if err != nil {
 		return nil, rename(err, what)
 	}
+	data, positions := in.value, in.positions
 	whole := def.Unify(data)
 	if err := whole.Validate(final...); err != nil {
 		c := &checker{positions: positions}

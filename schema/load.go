@@ -85,31 +85,27 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 		return nil, &InputError{Problems: syntaxProblems("policy", err)}
 	}
 	l.enter("reading the topology")
-	data, positions, err := merge(ctx, inputs)
+	in, err := merge(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
-	l.enter("checking the shape")
-	def := schema.LookupPath(pathTopology)
-	top := def.Unify(data)
-	if err := top.Validate(final...); err != nil {
-		c := &checker{positions: positions}
-		c.check(def, data, "")
-		if len(c.problems) == 0 {
-			c.cueErrors(err, "")
+	l.enter("evaluating the topology and its rules")
+	u := schema.FillPath(pathFacts, facts(in.dsns)).Unify(in.value)
+	if err := wellFormed(u); err != nil {
+		l.enter("checking the shape")
+		if ps := misshapen(schema.LookupPath(pathTopology), in.value, in.positions); len(ps) > 0 {
+			return nil, &InputError{Problems: ps}
 		}
+		c := &checker{positions: in.positions}
+		c.house(err)
 		return nil, &InputError{Problems: sorted(c.problems)}
 	}
-	t := &Topology{}
-	if err := top.Decode(t); err != nil {
-		return nil, &InputError{Problems: []Problem{{Message: "the topology does not fit its Go form: " + err.Error()}}}
+	t, err := decode(u)
+	if err != nil {
+		return nil, err
 	}
-	t.positions = positions
-	l.enter("evaluating the rules")
-	u := schema.FillPath(pathFacts, facts(t)).Unify(data)
-	if ps := constraints(u, positions); len(ps) > 0 {
-		return nil, &InputError{Problems: ps}
-	}
+	t.positions = in.positions
+	l.enter("reading the rules")
 	rules, err := readRules(u)
 	if err != nil {
 		return nil, brokenRule("", err)
@@ -119,7 +115,7 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 			return nil, err
 		}
 	}
-	vs, err := violations(u, rules, positions)
+	vs, err := violations(u, rules, in.positions)
 	if err != nil {
 		return nil, err
 	}

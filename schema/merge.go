@@ -2,6 +2,8 @@ package schema
 
 import (
 	"fmt"
+	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -24,10 +26,9 @@ func (l *loading) stage() string {
 
 // merge reads all inputs and unifies them: each may say a part, and what two
 // of them say must agree.
-func merge(ctx *cue.Context, inputs []Input) (cue.Value, map[string]Position, error) {
+func merge(ctx *cue.Context, inputs []Input) (source, error) {
 	e := &InputError{}
-	var data cue.Value
-	positions := map[string]Position{}
+	all := source{positions: map[string]Position{}, dsns: map[string]string{}}
 	for i, in := range inputs {
 		s, problems := read(ctx, in)
 		e.Problems = append(e.Problems, problems...)
@@ -35,83 +36,84 @@ func merge(ctx *cue.Context, inputs []Input) (cue.Value, map[string]Position, er
 			continue
 		}
 		for k, p := range s.positions {
-			if _, known := positions[k]; !known {
-				positions[k] = p
+			if _, known := all.positions[k]; !known {
+				all.positions[k] = p
 			}
 		}
+		maps.Copy(all.dsns, s.dsns)
 		if i == 0 {
-			data = s.value
+			all.value = s.value
 		} else {
-			data = data.Unify(s.value)
+			all.value = all.value.Unify(s.value)
 		}
 	}
 	if len(inputs) == 0 {
 		e.Problems = append(e.Problems, Problem{Message: "no topology was given"})
 	}
 	if len(e.Problems) > 0 {
-		return data, nil, e
+		return all, e
 	}
-	positions[""] = Position{inputs[0].Name, 1, 1}
-	return data, positions, nil
+	all.positions[""] = Position{inputs[0].Name, 1, 1}
+	return all, nil
 }
 
-// facts tells the rules what Go reads out of the connection strings.
-func facts(t *Topology) map[string]any {
-	hosts := map[string]bool{}
-	read := func(dsn string) map[string]any {
-		d, err := ParseDSN(dsn)
-		f := map[string]any{"problem": "", "address": d.Address(), "local": d.Local(), "service": d.Service != "",
-			"database": d.Database, "sslmode": d.SSLMode, "secret": d.Secret}
-		if err != nil {
-			f["problem"], f["address"] = err.Error(), ""
-			return f
-		}
-		for _, h := range d.Hosts {
-			switch {
-			case h.Host == "" && d.Service != "": // not known
-			case h.local():
-				hosts[""] = true
-			default:
-				hosts[strings.ToLower(h.Host)] = true
-			}
-		}
-		return f
-	}
-	nodes, joins := map[string]any{}, map[string]any{}
-	for n, v := range t.Nodes {
-		nodes[n] = read(v.DSN)
-	}
-	for j, v := range t.Joins {
-		joins[j] = read(v.DSN)
-	}
-	return map[string]any{"nodes": nodes, "joins": joins, "several_hosts": len(hosts) > 1}
-}
-
-// constraints reports what the house demands of plain values beyond our shape,
-// such as policy: min_replicas: >=2. Only regular fields are looked at.
-func constraints(u cue.Value, positions map[string]Position) []Problem {
-	c := &checker{positions: positions}
+// wellFormed looks at the regular fields alone, which are the topology: rules
+// and definitions have errors of their own. What is wrong may be a shape that
+// is not ours, or a value that the house does not allow.
+func wellFormed(u cue.Value) error {
 	it, err := u.Fields()
 	if err != nil {
-		c.cueErrors(err, "")
-		return sorted(c.problems)
+		return err
 	}
+	var all errors.Error
 	for it.Next() {
 		if err := it.Value().Validate(final...); err != nil {
-			c.house(err, it.Selector().Unquoted())
+			all = errors.Append(all, errors.Promote(err, ""))
 		}
+	}
+	if all == nil {
+		return nil
+	}
+	return all
+}
+
+// decode fills the Go form, field by field: an error in a house's helper is
+// none of the topology's.
+func decode(u cue.Value) (*Topology, error) {
+	t := &Topology{}
+	v := reflect.ValueOf(t).Elem()
+	for i := range v.NumField() {
+		field, ok := v.Type().Field(i).Tag.Lookup("json")
+		if !ok {
+			continue
+		}
+		if err := u.LookupPath(cue.MakePath(cue.Str(field))).Decode(v.Field(i).Addr().Interface()); err != nil {
+			return nil, &InputError{Problems: []Problem{{Message: fmt.Sprintf("%s does not fit its Go form", field)}}}
+		}
+	}
+	return t, nil
+}
+
+// misshapen says in words what keeps the data from being a topology.
+func misshapen(def, data cue.Value, positions map[string]Position) []Problem {
+	err := def.Unify(data).Validate(final...)
+	if err == nil {
+		return nil
+	}
+	c := &checker{positions: positions}
+	c.check(def, data, "")
+	if len(c.problems) == 0 {
+		c.cueErrors(err, "")
 	}
 	return sorted(c.problems)
 }
 
-// house reports a constraint with the place of the constraint itself.
-func (c *checker) house(err error, field string) {
+// house reports a constraint of a house file on a plain value, such as
+// policy: min_replicas: >=2, with the place of the constraint itself.
+func (c *checker) house(err error) {
 	seen := map[string]bool{}
 	for _, e := range errors.Errors(err) {
-		at := field
-		if ps := e.Path(); len(ps) > 0 {
-			at = key(pathOf(ps))
-		}
+		at := key(pathOf(e.Path()))
 		if seen[at] {
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
 	"cuelang.org/go/encoding/json"
@@ -21,6 +22,7 @@ import (
 type source struct {
 	value     cue.Value
 	positions map[string]Position
+	dsns      map[string]string // connection strings by their place, in the form of positions
 }
 
 // format tells what an input is written in, by its ending; standard input and
@@ -68,7 +70,7 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 	if err != nil {
 		return source{}, syntaxProblems(in.Name, err)
 	}
-	w := &walker{file: in.Name, positions: map[string]Position{}, unique: kind != "cue"}
+	w := &walker{file: in.Name, source: source{positions: map[string]Position{}, dsns: map[string]string{}}, unique: kind != "cue"}
 	w.decls(f.Decls, "")
 	if len(w.problems) > 0 {
 		return source{}, w.problems
@@ -80,23 +82,20 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 	if err := inst.Complete(); err != nil {
 		return source{}, syntaxProblems(in.Name, err)
 	}
-	v := ctx.BuildInstance(inst)
-	if err := v.Err(); err != nil {
-		return source{}, syntaxProblems(in.Name, err)
-	}
+	w.source.value = ctx.BuildInstance(inst)
 	if kind == "cue" {
-		w.value(v, "") // what a reference or comprehension made
+		w.value(w.source.value, "") // what a reference or comprehension made
 	}
-	return source{v, w.positions}, nil
+	return w.source, nil
 }
 
 // walker notes where each value was written and finds keys written twice,
 // which CUE would silently take for one.
 type walker struct {
-	file      string
-	positions map[string]Position
-	unique    bool
-	problems  []Problem
+	file string
+	source
+	unique   bool
+	problems []Problem
 }
 
 func (w *walker) note(key string, p token.Pos) {
@@ -135,6 +134,12 @@ func (w *walker) expr(e ast.Expr, at string) {
 	switch e := e.(type) {
 	case *ast.StructLit:
 		w.decls(e.Elts, at)
+	case *ast.BasicLit:
+		if isDSN(at) && e.Kind == token.STRING {
+			if s, err := literal.Unquote(e.Value); err == nil {
+				w.dsns[at] = s
+			}
+		}
 	case *ast.ListLit:
 		for i, x := range e.Elts {
 			key := join(at, strconv.Itoa(i))
@@ -146,6 +151,10 @@ func (w *walker) expr(e ast.Expr, at string) {
 
 func (w *walker) value(v cue.Value, at string) {
 	switch v.IncompleteKind() {
+	case cue.StringKind:
+		if s, err := v.String(); err == nil && isDSN(at) {
+			w.dsns[at] = s
+		}
 	case cue.StructKind:
 		it, err := v.Fields()
 		if err != nil {
@@ -166,6 +175,11 @@ func (w *walker) value(v cue.Value, at string) {
 	if at != "" {
 		w.note(at, v.Pos())
 	}
+}
+
+// isDSN reports whether a connection string stands at a key.
+func isDSN(at string) bool {
+	return strings.HasSuffix(at, "\x00dsn") && (strings.HasPrefix(at, "nodes\x00") || strings.HasPrefix(at, "joins\x00")) && strings.Count(at, "\x00") == 2
 }
 
 // join makes the key of a child, in the form of [Topology.Pos].
