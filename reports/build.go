@@ -26,6 +26,7 @@ type Input struct {
 	Checks      []checks.Check   // documentation of what was judged
 	Findings    []checks.Finding
 	Comparison  *compare.Result
+	Backups     []checks.BackupUse
 	Interrupted bool
 	Notes       []string
 	Incomplete  []string // what was asked for and not done, beyond unknown findings
@@ -53,6 +54,7 @@ func New(command string, in Input) *Report {
 		Findings:      []Finding{},
 		Rules:         []Rule{},
 		Comparison:    known(in.Comparison),
+		Backups:       in.Backups,
 	}
 	if in.Topology != nil {
 		r.Cluster = in.Topology.Name

@@ -33,6 +33,7 @@ type Options struct {
 var formats = []Format{
 	{"text", "for people at a terminal", []string{".txt"}, writeText},
 	{"json", "the record: the whole report, versioned", []string{".json"}, writeJSON},
+	{"html", "one self-contained page, for people and auditors", []string{".html"}, writeHTML},
 	{"markdown", "for tickets, pull requests and job summaries", []string{".md"}, writeMarkdown},
 	{"sarif", "SARIF 2.1.0, for code scanning and editors", []string{".sarif"}, writeSARIF},
 	{"junit", "JUnit XML, for the test tab of a CI server", []string{".xml"}, writeJUnit},

@@ -104,10 +104,10 @@ func mdMatrix(b *bufio.Writer, r *Report) {
 	}
 	signs := map[checks.Status]string{checks.Pass: "✅", checks.Fail: "❌", checks.Unknown: "❔", checks.Waived: "waived", checks.Skipped: "–", "": ""}
 	for _, blk := range m.blocks(200) {
-		fmt.Fprintf(b, "\n| check | %s |\n| --- |%s\n", strings.Join(mdAll(blk.nodes), " | "), strings.Repeat(" --- |", len(blk.nodes)))
-		for _, row := range blk.rows {
-			fmt.Fprintf(b, "| %s |", mdCode(row.check))
-			for _, s := range row.cells {
+		fmt.Fprintf(b, "\n| check | %s |\n| --- |%s\n", strings.Join(mdAll(blk.Nodes), " | "), strings.Repeat(" --- |", len(blk.Nodes)))
+		for _, row := range blk.Rows {
+			fmt.Fprintf(b, "| %s |", mdCode(row.Check))
+			for _, s := range row.Cells {
 				fmt.Fprintf(b, " %s |", signs[s])
 			}
 			fmt.Fprintln(b)

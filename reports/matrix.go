@@ -98,13 +98,13 @@ func newMatrix(r *Report) matrix {
 
 // block is a part of the matrix that fits a page.
 type block struct {
-	nodes []string
-	rows  []blockRow
+	Nodes []string
+	Rows  []blockRow
 }
 
 type blockRow struct {
-	check string
-	cells []checks.Status
+	Check string
+	Cells []checks.Status
 }
 
 // blocks cuts the matrix into parts of at most width columns, nodes before
@@ -130,16 +130,16 @@ func (m matrix) blocks(width int) []block {
 }
 
 func (m matrix) block(nodes []string) block {
-	b := block{nodes: nodes}
+	b := block{Nodes: nodes}
 	for _, r := range m.rows {
-		row, any := blockRow{check: r.check}, false
+		row, any := blockRow{Check: r.check}, false
 		for _, n := range nodes {
 			s, ok := r.cells[n]
 			any = any || ok
-			row.cells = append(row.cells, s)
+			row.Cells = append(row.Cells, s)
 		}
 		if any {
-			b.rows = append(b.rows, row)
+			b.Rows = append(b.Rows, row)
 		}
 	}
 	return b

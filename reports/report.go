@@ -21,29 +21,33 @@ const SchemaVersion = "1.0"
 // the record; every other format is a rendering of it. Make one with [New],
 // which fills what is derived: verdict, sentence, summary, fingerprints.
 type Report struct {
-	SchemaVersion string          `json:"schema_version"`
-	Command       string          `json:"command"` // "check", "compare" …
-	Tool          Tool            `json:"tool"`
-	RunID         string          `json:"run_id"`
-	Started       time.Time       `json:"started"`
-	Finished      time.Time       `json:"finished"`
-	Cluster       string          `json:"cluster"` // the topology's name
-	Inputs        []string        `json:"inputs"`
-	InputDigest   string          `json:"input_digest"` // SHA-256 over the inputs
-	FailOn        FailOn          `json:"fail_on"`
-	Verdict       Verdict         `json:"verdict"`
-	Sentence      string          `json:"sentence"` // the verdict in plain words
-	Interrupted   bool            `json:"interrupted,omitempty"`
-	Notes         []string        `json:"notes,omitempty"`      // what a reader must know: limits, choices made
-	Incomplete    []string        `json:"incomplete,omitempty"` // what was asked for and not done, and why
-	Summary       Summary         `json:"summary"`
-	Plan          *Plan           `json:"plan,omitempty"`
-	Nodes         []Node          `json:"nodes,omitempty"` // those that were asked, by name
-	Edges         []Edge          `json:"edges,omitempty"` // replication as it was found, by provider and subscriber
-	Rules         []Rule          `json:"rules"`           // every rule that a finding names, by name
-	Findings      []Finding       `json:"findings"`
-	Comparison    *compare.Result `json:"comparison,omitempty"`
-	Redacted      Redaction       `json:"redacted,omitempty"`
+	SchemaVersion string             `json:"schema_version"`
+	Command       string             `json:"command"` // "check", "compare" …
+	Tool          Tool               `json:"tool"`
+	RunID         string             `json:"run_id"`
+	Started       time.Time          `json:"started"`
+	Finished      time.Time          `json:"finished"`
+	Cluster       string             `json:"cluster"` // the topology's name
+	Inputs        []string           `json:"inputs"`
+	InputDigest   string             `json:"input_digest"` // SHA-256 over the inputs
+	FailOn        FailOn             `json:"fail_on"`
+	Verdict       Verdict            `json:"verdict"`
+	Sentence      string             `json:"sentence"` // the verdict in plain words
+	Interrupted   bool               `json:"interrupted,omitempty"`
+	Notes         []string           `json:"notes,omitempty"`      // what a reader must know: limits, choices made
+	Incomplete    []string           `json:"incomplete,omitempty"` // what was asked for and not done, and why
+	Summary       Summary            `json:"summary"`
+	Plan          *Plan              `json:"plan,omitempty"`
+	Nodes         []Node             `json:"nodes,omitempty"` // those that were asked, by name
+	Edges         []Edge             `json:"edges,omitempty"` // replication as it was found, by provider and subscriber
+	Rules         []Rule             `json:"rules"`           // every rule that a finding names, by name
+	Findings      []Finding          `json:"findings"`
+	Comparison    *compare.Result    `json:"comparison,omitempty"`
+	Backups       []checks.BackupUse `json:"backups,omitempty"` // every backup seen, and what it may be used for
+	Profile       *Profile           `json:"profile,omitempty"`
+	History       *History           `json:"history,omitempty"`
+	Next          []string           `json:"next,omitempty"` // what to do now, in order
+	Redacted      Redaction          `json:"redacted,omitempty"`
 }
 
 // Tool that made the report.

@@ -150,10 +150,18 @@ func sampleComparison() *compare.Result {
 		}}
 }
 
+func sampleBackups() []checks.BackupUse {
+	return []checks.BackupUse{
+		{Host: "barman-a", Server: "dc1n1", Backup: "20261121T000001", Status: "DONE", Ended: at(-3000), SystemID: "740000000000000001", Postgres: "15", Compatible: []string{"dc1n1"},
+			Certain: true, Uses: []checks.Use{checks.UseStandby, checks.UseApart}, Why: "its system identifier is that of dc1n1"},
+		{Host: "barman-dr", Server: "dr1n1", Backup: "20261101T000001", Status: "FAILED", Ended: at(-3100), Certain: true, Uses: []checks.Use{}, Why: "it is not complete"},
+	}
+}
+
 func sampleInput() reports.Input {
 	return reports.Input{Version: "1.0.0", RunID: "0123456789abcdef", Started: t0, Finished: at(10), Inputs: []string{"topology.yaml"},
 		InputDigest: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08", Topology: sampleTopology(), Cluster: sampleCluster(),
-		Checks: sampleChecks, Findings: sampleFindings(), Comparison: sampleComparison(), Notes: []string{"checks that need what the Barman hosts say were not asked for"}}
+		Checks: sampleChecks, Findings: sampleFindings(), Comparison: sampleComparison(), Backups: sampleBackups(), Notes: []string{"checks that need what the Barman hosts say were not asked for"}}
 }
 
 // samples are the reports that every format is tested on, by name.

@@ -199,9 +199,9 @@ func statusRank(s checks.Status) int {
 		return 1
 	case checks.Waived:
 		return 2
-	case checks.Skipped:
-		return 3
 	case checks.Pass:
+		return 3
+	case checks.Skipped:
 		return 4
 	}
 	return 1

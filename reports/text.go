@@ -203,11 +203,11 @@ func (p *page) matrix(r *Report) error {
 	}
 	for _, block := range m.blocks(p.width) {
 		p.blank()
-		header := append([]string{"check"}, cleanAll(block.nodes)...)
+		header := append([]string{"check"}, cleanAll(block.Nodes)...)
 		var rows [][]string
-		for _, row := range block.rows {
-			cells := []string{clean(row.check)}
-			for _, s := range row.cells {
+		for _, row := range block.Rows {
+			cells := []string{clean(row.Check)}
+			for _, s := range row.Cells {
 				cells = append(cells, p.cell(s))
 			}
 			rows = append(rows, cells)

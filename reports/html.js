@@ -1,0 +1,37 @@
+(function () {
+  "use strict";
+  document.documentElement.classList.add("js");
+  var box = document.getElementById("filters");
+  if (!box) return;
+  var items = [].slice.call(document.querySelectorAll("details.finding"));
+  var status = "", node = "", text = "";
+  var none = document.getElementById("no-match");
+  function apply() {
+    var shown = 0;
+    items.forEach(function (d) {
+      var hit = (!status || d.dataset.status === status) &&
+        (!node || (" " + d.dataset.nodes + " ").indexOf(" " + node + " ") >= 0) &&
+        (!text || d.dataset.text.indexOf(text) >= 0);
+      d.hidden = !hit;
+      if (hit) shown++;
+    });
+    none.hidden = shown > 0;
+    document.getElementById("shown").textContent = shown + " shown";
+  }
+  box.addEventListener("click", function (e) {
+    var b = e.target.closest("button[data-status]");
+    if (!b) return;
+    status = b.dataset.status;
+    box.querySelectorAll("button[data-status]").forEach(function (o) { o.setAttribute("aria-pressed", String(o === b)); });
+    apply();
+  });
+  document.getElementById("by-node").addEventListener("change", function (e) { node = e.target.value; apply(); });
+  document.getElementById("by-text").addEventListener("input", function (e) { text = e.target.value.trim().toLowerCase(); apply(); });
+  apply();
+  var closed = [];
+  window.addEventListener("beforeprint", function () {
+    closed = [].slice.call(document.querySelectorAll("details:not([open])"));
+    closed.forEach(function (d) { d.open = true; });
+  });
+  window.addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });
+})();
