@@ -29,6 +29,7 @@ func TestLive(t *testing.T) {
 	setup := p.Setup
 	p.Setup = func(env *testscript.Env) error {
 		env.Setenv("TOPOLOGY", topology)
+		env.Setenv("DSN", l.Node("dc1n1").ReaderDSN())
 		return setup(env)
 	}
 	p.Cmds["lab"] = func(ts *testscript.TestScript, _ bool, args []string) { inject(ts, l, args) }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/internal/lab/standin"
 	"github.com/pgconcord/pgconcord/internal/survey"
 	"github.com/pgconcord/pgconcord/schema"
 )
@@ -81,6 +82,21 @@ func TestDraftOfARunningMesh(t *testing.T) {
 		require.Contains(t, []string{"backup/datacenter-has-barman", "layout/dsn-reachable"}, rule,
 			"only what the catalogs cannot know is left open; all nodes of the lab are on the loopback")
 	}
+
+	// Every flavour gives the same draft: the stand-ins show the same mesh.
+	for _, line := range standin.Lines {
+		require.NoError(t, standin.Load(ctx, l, line.Name))
+		seen, missed, err := survey.Look(ctx, []string{l.Node("dr1n1").DSN()}, catalog.Settings{})
+		require.NoError(t, err)
+		require.Empty(t, missed, line.Name)
+		require.Equal(t, "bdrgroup", seen.Name)
+		d, err := survey.Make(seen)
+		require.NoError(t, err)
+		drafted := load(t, d.YAML).Topology
+		require.Equal(t, sets(real.Topology), sets(drafted), line.Name)
+		require.Equal(t, line.Version, drafted.Versions.BDR, line.Name)
+	}
+	require.NoError(t, standin.Unload(ctx, l))
 
 	// A node that is down is said to be missing, and is in the draft all the same.
 	require.NoError(t, l.Node("dc2n2").Crash())

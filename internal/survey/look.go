@@ -118,24 +118,64 @@ func (l *look) hostName(dsn string) string {
 func (l *look) peers() (map[string]string, error) {
 	out := map[string]string{}
 	for _, n := range slices.Sorted(maps.Keys(l.seen.Fact)) {
-		for _, p := range l.seen.Fact[n].Peers {
-			if _, known := l.seen.DSN[p.Name]; known || out[p.Name] != "" || strings.HasPrefix(p.State, "PART") {
+		f := l.seen.Fact[n]
+		for _, p := range f.Peers {
+			_, known := l.seen.DSN[p.Name]
+			if known || out[p.Name] != "" || catalog.PhaseOf(p.State) == catalog.PhaseParted {
 				continue
 			}
-			place, database, _ := strings.Cut(p.Address, "/")
-			host, port, err := net.SplitHostPort(strings.SplitN(place, ",", 2)[0])
+			dsn, err := l.redirect(n, p.Address)
 			if err != nil {
+				return nil, err
+			}
+			if dsn == "" {
 				l.missed = append(l.missed, fmt.Sprintf("node %s was not read: node %s has no address for it; name it with --dsn", p.Name, n))
 				continue
 			}
-			dsn, err := schema.RedirectDSN(l.seen.DSN[n], host, port, database)
-			if err != nil {
-				return nil, fmt.Errorf("node %s: its connection string: %w", n, err)
-			}
 			out[p.Name] = dsn
+		}
+		if f.Flavour != catalog.Native {
+			continue
+		}
+		// Native replication lists no nodes; subscriptions name where they lead.
+		for _, sub := range f.Subscriptions {
+			dsn, err := l.redirect(n, sub.Address)
+			if err != nil {
+				return nil, err
+			}
+			if name := l.hostName(dsn); dsn != "" && !l.reached(sub.Address, out) && name != "" {
+				l.of[name], out[name] = "", dsn
+			}
 		}
 	}
 	return out, nil
+}
+
+// redirect makes a connection string to an address of a node's catalog with the
+// node's own user and options; "" when there is no address.
+func (l *look) redirect(node, address string) (string, error) {
+	place, database, _ := strings.Cut(address, "/")
+	host, port, err := net.SplitHostPort(strings.SplitN(place, ",", 2)[0])
+	if err != nil {
+		return "", nil
+	}
+	dsn, err := schema.RedirectDSN(l.seen.DSN[node], host, port, database)
+	if err != nil {
+		return "", fmt.Errorf("node %s: its connection string: %w", node, err)
+	}
+	return dsn, nil
+}
+
+// reached reports whether an address is that of a node which is known already.
+func (l *look) reached(address string, found map[string]string) bool {
+	for _, known := range []map[string]string{l.seen.DSN, found} {
+		for _, dsn := range known {
+			if schema.Address(dsn) == address {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // again takes in all nodes, now under their names.
