@@ -212,28 +212,52 @@ const pageHeader = 40
 
 // flushed returns the WAL position up to which everything that was committed
 // and visible when it was called is flushed, asynchronous commits included.
+//
+// Those of synchronous commits are flushed before anyone can see them. Of the
+// rest the WAL writer takes care within three times wal_writer_delay (says the
+// manual, "Asynchronous Commit"), and is woken for it when it sleeps. Behind
+// them may lie WAL that holds no commit, of a vacuum for instance, which nobody
+// flushes for up to 15 s on a server that has nothing else to do: it is not
+// waited for once the WAL writer had its time and sleeps.
 func flushed(ctx context.Context, s *cluster.Session) (catalog.LSN, error) {
-	const attempted = "read the WAL position"
-	ask := func() (insert, flush catalog.LSN, err error) {
-		var i, fl string
-		if err := s.Conn.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text").Scan(&i, &fl); err != nil {
-			return 0, 0, s.Wrap(attempted, err)
-		}
-		if insert, err = catalog.ParseLSN(i); err == nil {
-			flush, err = catalog.ParseLSN(fl)
-		}
-		return insert, flush, err
+	type position struct {
+		insert, flush catalog.LSN
+		asleep        bool          // the WAL writer; false when the role may not see it
+		grace         time.Duration // that it needs for asynchronous commits, with a margin
 	}
-	target, flush, err := ask()
-	for err == nil && flush < target && target.Since(flush) > pageHeader {
+	ask := func() (p position, err error) {
+		const attempted = "read the WAL position"
+		var insert, flush string
+		var delay float64
+		if err := s.Conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text,
+			coalesce((SELECT wait_event = 'WalWriterMain' FROM pg_stat_activity WHERE backend_type = 'walwriter'), false),
+			extract(epoch FROM current_setting('wal_writer_delay')::interval)::float8`).Scan(&insert, &flush, &p.asleep, &delay); err != nil {
+			return p, s.Wrap(attempted, err)
+		}
+		p.grace = max(time.Second, time.Duration(5*delay*float64(time.Second)))
+		if p.insert, err = catalog.ParseLSN(insert); err == nil {
+			p.flush, err = catalog.ParseLSN(flush)
+		}
+		return p, err
+	}
+	first, err := ask()
+	target, now, began := first.insert, first, time.Now()
+	slept := 0
+	for err == nil && now.flush < target && target.Since(now.flush) > pageHeader {
+		if slept++; !now.asleep {
+			slept = 0
+		}
+		if slept > 2 && time.Since(began) > now.grace {
+			break
+		}
 		select {
 		case <-ctx.Done():
 			return 0, ctx.Err()
-		case <-time.After(20 * time.Millisecond): // the WAL writer comes by at least every 3 × wal_writer_delay
+		case <-time.After(50 * time.Millisecond):
 		}
-		_, flush, err = ask()
+		now, err = ask()
 	}
-	return min(target, max(flush, 1)), err
+	return min(target, max(now.flush, 1)), err
 }
 
 type progress struct {

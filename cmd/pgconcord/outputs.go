@@ -135,7 +135,7 @@ func (a *app) publish(r *reports.Report) error {
 			failed = append(failed, fmt.Errorf("write the report to %s: %w", out.file, cause(err)))
 			continue
 		}
-		if !a.flags.quiet {
+		if !a.flags.quiet && !a.hushed {
 			fmt.Fprintf(a.stderr, "pgconcord: %s report written to %s\n", out.format, out.file)
 		}
 	}

@@ -73,6 +73,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newRulesCmd(a),
 		newExplainCmd(a),
 		newGrantsCmd(a),
+		newDemoCmd(a),
 		newVersionCmd(a),
 	)
 	return root
