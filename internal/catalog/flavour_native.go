@@ -23,11 +23,12 @@ var native = flavour{
 	},
 }
 
-// nativeSubscriptions: the connection string is closed to all but superusers;
-// without it the provider is found by the slot, see resolve.
+// nativeSubscriptions: the connection string is closed to all but superusers,
+// since it may hold a password; of it only the address is kept. Without it the
+// provider is found by the slot, see resolve.
 func nativeSubscriptions(p *probe) query {
 	dsn := "'' AS dsn"
-	if p.Superuser {
+	if p.Conninfo {
 		dsn = "s.subconninfo AS dsn"
 	}
 	errors, join := "0 AS errors", ""
@@ -40,6 +41,7 @@ func nativeSubscriptions(p *probe) query {
 	}
 	return query{
 		part: PartSubscriptions, what: "pg_subscription",
+		grants: []string{"GRANT SELECT (subconninfo) ON pg_catalog.pg_subscription TO %s /* may hold passwords; without it mesh/dsn-as-declared is unknown */"},
 		sql: `SELECT s.subname AS name, ` + dsn + `, coalesce(s.subslotname::text, '') AS slot, 'pg_' || s.oid AS origin, s.subpublications AS sets, s.subenabled AS enabled,
 			` + p.pick("source", "s.suborigin", "pg_catalog.pg_subscription", "suborigin") + `, ` + errors + `,
 			EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.pid IS NOT NULL AND ` + worker + `) AS running,

@@ -97,10 +97,26 @@ func TestNative(t *testing.T) {
 			require.Equal(t, b.Name, reader.Subscriptions[0].Provider)
 			require.Equal(t, catalog.StateReplicating, reader.Subscriptions[0].State)
 
+			require.Empty(t, reader.Subscriptions[0].Address)
+
+			// With the rights that are printed it sees what a superuser sees.
+			sql, err := catalog.Grants(catalog.Native, "auditor")
+			require.NoError(t, err)
+			for _, n := range []*lab.Node{a, b} {
+				require.NoError(t, n.Exec(ctx, sql), sql)
+			}
+			auditor := catalog.Read(ctx, planOf(func(n *lab.Node) string {
+				return fmt.Sprintf("host=127.0.0.1 port=%d dbname=app user=auditor", n.Port)
+			}, a, b), catalog.Settings{}).Nodes[a.Name].Facts
+			require.NotNil(t, auditor)
+			require.Equal(t, gapParts(f), gapParts(auditor), details(auditor.Gaps))
+			require.Equal(t, f.Subscriptions, auditor.Subscriptions)
+			require.Equal(t, f.Sets, auditor.Sets)
+
 			if major >= 15 {
 				require.NoError(t, b.Exec(ctx, "ALTER PUBLICATION ref SET TABLE product (id, name) WHERE (id > 0)"))
 				f = catalog.Read(ctx, plan, catalog.Settings{}).Nodes[b.Name].Facts
-				require.Equal(t, []catalog.SetTable{{Schema: "public", Name: "product", Columns: []string{"id", "name"}, RowFilter: true}}, f.Sets[0].Tables)
+				require.Equal(t, []catalog.SetTable{{Schema: "public", Name: "product", Columns: []string{"id", "name"}, RowFilter: true, Filter: "(id > 0)"}}, f.Sets[0].Tables)
 				require.NoError(t, b.Exec(ctx, "ALTER PUBLICATION ref SET TABLE product"))
 
 				// A row that cannot be applied: the worker dies again and again.

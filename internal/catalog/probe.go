@@ -22,6 +22,7 @@ type probe struct {
 	Functions        []string            `json:"functions"` // "schema.function"
 	Publications     int                 `json:"publications"`
 	NativeSubs       int                 `json:"native_subscriptions"`
+	Conninfo         bool                `json:"conninfo"`       // the tool's role may read native connection strings
 	PGLogicalUsed    bool                `json:"pglogical_used"` // it has a slot or an origin here
 }
 
@@ -53,6 +54,7 @@ const probeSQL = `SELECT json_build_object(
 	'member', (SELECT coalesce(json_object_agg(rolname, pg_has_role(oid, 'USAGE')), '{}') FROM pg_roles WHERE rolname ~ '^(pg|bdr)_'),
 	'publications', (SELECT count(*) FROM pg_publication),
 	'native_subscriptions', (SELECT count(s.subname) FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()),
+	'conninfo', has_column_privilege('pg_subscription', 'subconninfo', 'SELECT'),
 	'pglogical_used', EXISTS (SELECT FROM pg_replication_slots WHERE plugin = 'pglogical_output' AND database = current_database())
 		OR EXISTS (SELECT FROM pg_replication_origin WHERE starts_with(roname, 'pgl_')),
 	'relations', (SELECT coalesce(json_object_agg(name, columns), '{}') FROM (
