@@ -353,6 +353,7 @@ var (
 				keys(in, 1, 1, 1001, 1)
 				node1(in).Sequences[0].Max, on(in, "dc1n2").Sequences[0].Min = 1000, 1001
 			}, nil},
+			{"by turns, as far as can be seen", "", func(in *Input) { keys(in, 1, 2, 2, 2); node1(in).Sequences[0].Hidden = true }, []string{"unknown first"}},
 			{"one writer", "", func(in *Input) {
 				keys(in, 1, 1, 1, 1)
 				d := in.Plan.Shards["first"]
@@ -368,7 +369,9 @@ var (
 		"sequences/not-exhausted": {{"nearly", "", func(in *Input) {
 			v := int64(95)
 			node1(in).Sequences = []catalog.Sequence{{Schema: "s", Name: "q", Min: 1, Max: 100, Increment: 1, Last: &v}}
-		}, []string{"fail dc1n1: sequence s.q"}}},
+		}, []string{"fail dc1n1: sequence s.q"}}, {"hidden", "", func(in *Input) {
+			node1(in).Sequences = []catalog.Sequence{{Schema: "s", Name: "q", Min: 1, Max: 100, Increment: 1, Hidden: true}}
+		}, []string{"unknown dc1n1: sequence s.q"}}},
 		"drift/settings": {{"one differs", "", func(in *Input) { node1(in).Settings["wal_level"] = "replica" }, []string{"fail " + setting + "wal_level"}}, {"hidden", "", func(in *Input) { hide(in, "dc1n1", catalog.PartSettings) }, []string{"unknown dc1n1"}}},
 		"drift/extensions": {{"one is missing", "", func(in *Input) {
 			on(in, "dc1n2").Extensions["hstore"] = "1.8"

@@ -53,6 +53,13 @@ func sequencesNoCollision(in Input) []Finding {
 				out = append(out, f)
 			}
 		}
+		for _, seq := range sequencesOf(facts, d.ReplicationSets) {
+			for _, w := range sortedKeys(facts) {
+				if s := sequence(facts[w], seq); s != nil && s.Hidden && bad == 0 {
+					why = append(why, hiddenSequence(facts[w], w, seq))
+				}
+			}
+		}
 		if len(why) > 0 {
 			f := unknown("not every writer of %s could be asked: %s", name, strings.Join(why, "; "))
 			f.Subject.Object = name
@@ -86,20 +93,26 @@ func sequencesOf(facts map[string]*catalog.Facts, sets []string) []string {
 	return sortedKeys(out)
 }
 
+func sequence(f *catalog.Facts, name string) *catalog.Sequence {
+	for i := range f.Sequences {
+		if f.Sequences[i].String() == name {
+			return &f.Sequences[i]
+		}
+	}
+	return nil
+}
+
+// hiddenSequence says whose last value cannot be seen, and what opens it.
+func hiddenSequence(f *catalog.Facts, node, name string) string {
+	return fmt.Sprintf("the last value of %s on %s is hidden from role %s; GRANT SELECT ON SEQUENCE %s TO %q;", name, node, f.Server.User, name, f.Server.User)
+}
+
 // collision finds two nodes on which a sequence can give one value.
 func collision(facts map[string]*catalog.Facts, name string) (a, b, what string) {
-	find := func(f *catalog.Facts) *catalog.Sequence {
-		for i := range f.Sequences {
-			if f.Sequences[i].String() == name {
-				return &f.Sequences[i]
-			}
-		}
-		return nil
-	}
 	nodes := sortedKeys(facts)
 	for i, x := range nodes {
 		for _, y := range nodes[i+1:] {
-			s, t := find(facts[x]), find(facts[y])
+			s, t := sequence(facts[x], name), sequence(facts[y], name)
 			if s == nil || t == nil || slices.Contains(globalKinds, s.Kind) && s.Kind == t.Kind {
 				continue
 			}
@@ -151,6 +164,12 @@ var SequencesNotExhausted = Check{
 	Run: eachNode(func(n node) []Finding {
 		var out []Finding
 		for _, s := range n.f.Sequences {
+			if s.Hidden {
+				f := unknown("%s", hiddenSequence(n.f, n.name, s.String()))
+				f.Subject.Object = "sequence " + s.String()
+				out = append(out, f)
+				continue
+			}
 			if s.Last == nil || s.Cycle || slices.Contains(globalKinds, s.Kind) {
 				continue
 			}

@@ -76,7 +76,8 @@ type Sequence struct {
 	Max       int64    `json:"max"`
 	Increment int64    `json:"increment"`
 	Cycle     bool     `json:"cycle,omitempty"`
-	Last      *int64   `json:"last,omitempty"`    // nil: not used yet, or not readable
+	Last      *int64   `json:"last,omitempty"`    // nil: not used yet, or hidden
+	Hidden    bool     `json:"hidden,omitempty"`  // the tool's role may not see the last value
 	Kind      string   `json:"kind,omitempty"`    // BDR's: local, timeshard, galloc, snowflakeid
 	UsedBy    []string `json:"used_by,omitempty"` // "schema.table.column" whose default it gives, sorted
 }

@@ -40,6 +40,7 @@ var sequencesQuery = query{
 	part: PartSequences, what: "pg_sequence",
 	sql: `SELECT n.nspname AS schema, c.relname AS name, format_type(s.seqtypid, NULL) AS type, s.seqstart AS start, s.seqmin AS min, s.seqmax AS max, s.seqincrement AS increment,
 			s.seqcycle AS cycle, CASE WHEN has_sequence_privilege(c.oid, 'SELECT, USAGE') AND NOT pg_is_in_recovery() THEN pg_sequence_last_value(c.oid) END AS last,
+			NOT (has_sequence_privilege(c.oid, 'SELECT, USAGE') AND NOT pg_is_in_recovery()) AS hidden,
 			(SELECT json_agg(DISTINCT x ORDER BY x) FROM (
 				SELECT tn.nspname || '.' || tc.relname || '.' || a.attname AS x FROM pg_depend d JOIN pg_attrdef f ON d.classid = 'pg_attrdef'::regclass AND f.oid = d.objid
 					JOIN pg_class tc ON tc.oid = f.adrelid JOIN pg_namespace tn ON tn.oid = tc.relnamespace JOIN pg_attribute a ON a.attrelid = f.adrelid AND a.attnum = f.adnum
