@@ -59,11 +59,19 @@ func (l *look) read(ctx context.Context, dsns map[string]string) map[string]cata
 
 // start takes in the nodes that the user named by their connection strings.
 func (l *look) start(given map[string]string, nodes map[string]catalog.Node) error {
+	servers := map[string]string{} // what leads to a database of a server
 	for _, key := range slices.Sorted(maps.Keys(nodes)) {
 		n := nodes[key]
 		if n.Facts == nil {
 			l.miss(fmt.Sprintf("%s (%s)", key, schema.Address(given[key])), n.Failure)
 			continue
+		}
+		if id := n.Facts.Server.SystemID; id != "" {
+			id += "/" + n.Facts.Server.Database
+			if first := servers[id]; first != "" {
+				return fmt.Errorf("%s and %s both lead to one database (%s)", first, key, schema.Address(given[key]))
+			}
+			servers[id] = key
 		}
 		name := n.Facts.LocalName
 		if n.Facts.Flavour == catalog.Native {
