@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pgconcord/pgconcord/internal/barman"
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/lab"
 	"github.com/pgconcord/pgconcord/schema"
@@ -22,10 +23,10 @@ var (
 	labErr    error
 )
 
-// theLab is one mesh for all tests of the package; a test heals what it breaks.
+// theLab is one mesh with its Barman hosts for all tests of the package; a test heals what it breaks.
 func theLab(t *testing.T) *lab.Lab {
 	t.Helper()
-	labOnce.Do(func() { sharedLab, labErr = lab.Up(context.Background(), lab.Options{}) })
+	labOnce.Do(func() { sharedLab, labErr = lab.Up(context.Background(), lab.Options{Barman: true}) })
 	lab.Need(t, labErr)
 	return sharedLab
 }
@@ -53,7 +54,7 @@ func labPlan(t *testing.T, l *lab.Lab) *schema.Topology {
 func readLab(t *testing.T, plan *schema.Topology, s catalog.Settings) Input {
 	t.Helper()
 	s.Session.ConnectTimeout = 5 * time.Second
-	return Input{Plan: plan, Cluster: catalog.Read(t.Context(), plan, s), Now: time.Now()}
+	return Input{Plan: plan, Cluster: catalog.Read(t.Context(), plan, s), Barman: barman.Read(t.Context(), plan), Now: time.Now()}
 }
 
 // lines renders findings, one a line, without those that passed or do not apply.

@@ -99,13 +99,14 @@ minimum_redundancy = two
 	require.Equal(t, Settings{
 		Local: true, Address: "b:5432", StreamingAddress: "b:5432", WALAddress: "b:5432", CreateSlot: "manual", Archiver: true, ArchiverName: "other",
 		BackupMethod: "rsync", BackupDirectory: filepath.Join(dir, "home/elsewhere/b"), RetentionPolicy: "RECOVERY WINDOW OF 7 DAYS",
-	}, b, "none hides the inherited value")
+		MaximumAge: 24 * time.Hour,
+	}, b, "none hides an inherited text or number, but not an interval: so Barman 3.4 itself shows")
 
 	c := h.Servers["c"].Settings
 	require.Equal(t, "c:6000", c.Address, "a value goes on over indented lines")
 	require.True(t, c.Passive)
 	require.Equal(t, 14*24*time.Hour, c.MaximumAge)
-	require.Equal(t, 2, c.MinimumRedundancy)
+	require.Zero(t, c.MinimumRedundancy, "what Barman cannot read as a number is 0 to it")
 	require.Equal(t, []string{"minimum_redundancy = two"}, c.Ignored)
 
 	out, err := json.Marshal(h)

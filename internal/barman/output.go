@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,6 +95,26 @@ func (h *Host) remarks(r reading, top map[string]any) {
 	}
 }
 
+var ignoring = regexp.MustCompile(`Ignoring invalid configuration value '(.*)' for key (\w+) in \[(.+)\] section`)
+
+// ignored takes the settings that Barman leaves out from its own warnings; a
+// warning about [barman] holds for every section.
+func (h *Host) ignored() {
+	for _, n := range h.Notices {
+		m := ignoring.FindStringSubmatch(n)
+		if m == nil {
+			continue
+		}
+		for name, s := range h.Servers {
+			line := m[2] + " = " + m[1]
+			if s.Settings.Known() && (m[3] == name || m[3] == "barman") && !slices.Contains(s.Settings.Ignored, line) {
+				s.Settings.Ignored = append(slices.Clone(s.Settings.Ignored), line)
+				h.Servers[name] = s
+			}
+		}
+	}
+}
+
 func (h *Host) takeDiagnose(r reading, top map[string]any) error {
 	servers := object(top["servers"])
 	if servers == nil {
@@ -174,10 +195,6 @@ func (s *Server) takeConfig(o Origin, m map[string]any) {
 	set.WALAddress = set.StreamingAddress
 	if wal := first(text(m["wal_streaming_conninfo"]), text(m["wal_conninfo"])); wal != "" {
 		set.WALAddress = address(wal)
-	}
-	if old := s.Settings; old.Known() {
-		// Only the files tell what Barman left out as unreadable.
-		set.Ignored = old.Ignored
 	}
 	s.Settings = set
 }

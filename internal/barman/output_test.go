@@ -142,6 +142,11 @@ func TestListBackups(t *testing.T) {
 	require.False(t, h.Servers["a"].Backups.Known(), "--minimal says too little")
 }
 
+func TestIgnoredSettingsFromWarnings(t *testing.T) {
+	h := saved(t, "diagnose.json", "list-backups-failed-and-invalid-setting.json")
+	require.Equal(t, []string{"last_backup_maximum_age = 1 MINUTES"}, h.Servers["dc1n1"].Settings.Ignored)
+}
+
 func TestCheck(t *testing.T) {
 	c := saved(t, "check-receive-wal-stopped.json").Servers["dc1n1"].Check
 	require.Equal(t, CheckResult{"FAILED", "slot 'bm1' not active: is 'receive-wal' running?"}, c.Results["replication_slot"])

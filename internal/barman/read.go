@@ -45,6 +45,7 @@ func readHost(ctx context.Context, name string, plan schema.Barman) *Host {
 	if plan.Config == "" && plan.JSONDir == "" && len(plan.Command) == 0 {
 		h.Gaps = append(h.Gaps, "the plan gives no way to read this Barman host: its configuration file (config), how to run its commands (command) or a folder of saved outputs (json_dir)")
 	}
+	h.ignored()
 	return h
 }
 
@@ -76,6 +77,9 @@ func (h *Host) readConfig(path string, now time.Time) {
 	}
 	if files.copied {
 		h.Gaps = append(h.Gaps, fmt.Sprintf("%s was copied here from the Barman host: the homes it names are not on this machine", path))
+	}
+	if len(names) == 0 {
+		h.Gaps = append(h.Gaps, fmt.Sprintf("%s leads to no server section: is it the file that Barman uses?", path))
 	}
 	h.Complete = len(files.gaps) == 0 && len(names) > 0
 	h.Gaps = append(h.Gaps, files.gaps...)

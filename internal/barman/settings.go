@@ -46,7 +46,7 @@ func (f *iniFiles) settings(name string) Settings {
 
 	out := Settings{
 		Active: s.boolean("active"), Archiver: s.boolean("archiver"), StreamingArchiver: s.boolean("streaming_archiver"),
-		Address: address(s.text("conninfo")), Slot: strings.ToLower(s.text("slot_name")), CreateSlot: s.text("create_slot"),
+		Address: address(s.text("conninfo")), CreateSlot: s.text("create_slot"), MinimumRedundancy: s.redundancy(),
 		ArchiverName: s.text("streaming_archiver_name"), BackupMethod: s.text("backup_method"), BackupDirectory: dir,
 		RetentionPolicy: s.text("retention_policy"), Passive: s.text("primary_ssh_command") != "", Model: s.model,
 	}
@@ -56,7 +56,13 @@ func (f *iniFiles) settings(name string) Settings {
 	if wal := first(s.text("wal_streaming_conninfo"), s.text("wal_conninfo")); wal != "" {
 		out.WALAddress = address(wal)
 	}
-	s.parsed("minimum_redundancy", func(v string) (err error) { out.MinimumRedundancy, err = strconv.Atoi(v); return err })
+	s.parsed("slot_name", func(v string) error {
+		if out.Slot = strings.ToLower(v); !slotName.MatchString(out.Slot) {
+			out.Slot = ""
+			return fmt.Errorf("%q is no slot name", v)
+		}
+		return nil
+	})
 	s.parsed("last_backup_maximum_age", func(v string) (err error) { out.MaximumAge, err = parseInterval(v); return err })
 	out.Ignored = s.ignored
 	return out
@@ -108,15 +114,32 @@ func (s *section) text(key string) string {
 }
 
 // parsed takes the nearest value that can be read. As Barman does, it leaves
-// out one that cannot and goes on with the inherited one.
+// out one that cannot, or is set to none, and goes on with the inherited one:
+// for these options none hides nothing.
 func (s *section) parsed(key string, parse func(string) error) {
 	for _, v := range s.values(key) {
-		if v == "" || parse(v) == nil {
+		switch {
+		case v == "":
+		case parse(v) == nil:
 			return
+		default:
+			s.ignored = append(s.ignored, fmt.Sprintf("%s = %s", key, v))
 		}
-		s.ignored = append(s.ignored, fmt.Sprintf("%s = %s", key, v))
 	}
 }
+
+// redundancy is the one number that Barman does not inherit past a value it
+// cannot read: it takes 0 then.
+func (s *section) redundancy() int {
+	v := s.text("minimum_redundancy")
+	n, err := strconv.Atoi(v)
+	if err != nil && v != "" || n < 0 {
+		s.ignored = append(s.ignored, "minimum_redundancy = "+v)
+	}
+	return max(n, 0)
+}
+
+var slotName = regexp.MustCompile("^[0-9a-z_]+$")
 
 func (s *section) boolean(key string) (out bool) {
 	s.parsed(key, func(v string) error {
