@@ -54,6 +54,10 @@ func sourceAsDeclared(s section) Finding {
 		return skip("the plan has server %s copy another Barman's backups and WAL", s.plan.Server)
 	}
 	node := s.plan.Node
+	if set := s.server.Settings; set.Known() && set.Passive {
+		return fail("server %s is fed by another Barman, whose backups it copies, and not by %s", s.plan.Server, node).
+			evidence("primary_ssh_command is set", "everything from "+node, set.From)
+	}
 	cs := clues(s)
 	var yes, no, texts, hows []string
 	for _, c := range cs {
@@ -97,6 +101,9 @@ func sourceRepointed(s section) Finding {
 		}
 		return f
 	}
+	if len(cs) == 0 || cs[0].says(s.plan.Node) { // passive, or fed by two
+		return skip("server %s is not fed by one other node of the plan: see backup/source-as-declared", s.plan.Server)
+	}
 	to := cs[0].nodes
 	for _, c := range cs {
 		if len(c.nodes) != 1 || len(to) != 1 || c.nodes[0] != to[0] {
@@ -127,6 +134,9 @@ func (s section) whyNoClue() string {
 	}
 	if l := s.server.Live; l.Unreachable != "" {
 		why = append(why, "Barman could not connect to the source: "+l.Unreachable)
+	}
+	if len(why) == 0 {
+		why = append(why, "nothing that was read tells")
 	}
 	return strings.Join(why, "; ")
 }

@@ -41,6 +41,11 @@ func TestBackupSourceAsDeclared(t *testing.T) {
 		}, "n1", "fail: behind streaming_conninfo has system identifier 7002"},
 		{"nothing streams", func(in Input) { idleIn(in, "n1") }, "n1", "unknown: nothing shows that anything comes from there now: there is no physical slot bm1 on n1"},
 		{"node down", func(in Input) { downIn(in, "n1") }, "n1", "unknown: connect to n1: unreachable"},
+		{"passive", func(in Input) { changeIn(in, "bm1", "n1", func(s *barman.Server) { s.Settings.Passive = true }) }, "n1", "fail: fed by another Barman"},
+		{"no slot, no name", func(in Input) {
+			idleIn(in, "n1")
+			changeIn(in, "bm1", "n1", func(s *barman.Server) { s.Settings = barman.Settings{Origin: s.Settings.Origin, Active: true} })
+		}, "n1", "unknown: nothing that was read tells"},
 		{"nothing known", func(in Input) { idleIn(in, "n1"); delete(in.Barman, "bm1") }, "n1", "unknown: Barman host bm1 was not read"},
 		{"saved too long ago", func(in Input) {
 			idleIn(in, "n1")
@@ -62,6 +67,10 @@ func TestBackupSourceRepointed(t *testing.T) {
 			to("n3")(in)
 			changeIn(in, "bm1", "n1", func(s *barman.Server) { s.Settings = barman.Settings{} })
 		}, "n1", "skipped: of another datacenter, B"},
+		{"passive", func(in Input) {
+			changeIn(in, "bm1", "n1", func(s *barman.Server) { s.Settings.Passive = true })
+			idleIn(in, "n1")
+		}, "n1", "skipped: not fed by one other node"},
 		{"half", func(in Input) { streamIn(in, "n2", "bm1") }, "n1", "skipped: not fed by one other node"},
 		{"nothing streams", func(in Input) { idleIn(in, "n1") }, "n1", "unknown: nothing shows"},
 	})

@@ -68,7 +68,7 @@ func walStreaming(s section) Finding {
 	expected := fmt.Sprintf("a walsender of %s on slot %s of %s, state streaming", app, orNone(slot), s.plan.Node)
 	f, why := s.facts(catalog.PartSlots, catalog.PartSenders)
 	if f == nil {
-		return unknown("cannot tell whether WAL of %s is streamed to Barman: %s", s.plan.Node, why).evidence("", expected, howSenders)
+		return unknown("cannot tell whether WAL of %s is streamed to Barman: %s%s", s.plan.Node, why, s.barmanOnClients()).evidence("", expected, howSenders)
 	}
 	if slot == "" && !s.server.Settings.Known() {
 		return unknown("cannot tell which walsender of %s feeds section %s: neither the plan nor Barman names its slot (%s)", s.plan.Node, s.plan.Server, s.unread("settings")).
@@ -194,6 +194,22 @@ func (s section) barmanOnSlot() string {
 		return ""
 	}
 	return fmt.Sprintf(" (Barman saw it with active %t, %s)", l.SlotActive, l.From)
+}
+
+// barmanOnClients quotes the receivers that Barman saw at its source, whichever
+// server that is.
+func (s section) barmanOnClients() string {
+	c := s.server.Clients
+	if !c.Known() || s.stale(c.Origin) {
+		return ""
+	}
+	app, _ := s.archiver()
+	for _, cl := range c.List {
+		if cl.Application == app && cl.Slot == s.slot() {
+			return fmt.Sprintf(" (Barman saw its receiver in state %s on slot %s of what it is connected to, %s)", orNone(cl.State), orNone(cl.Slot), c.From)
+		}
+	}
+	return fmt.Sprintf(" (Barman saw no receiver of its own at what it is connected to, %s)", c.From)
 }
 
 func otherPhysical(f *catalog.Facts) string {

@@ -24,6 +24,18 @@ func TestBackupWALStreaming(t *testing.T) {
 		{"state hidden", func(in Input) { factsIn(in, "n1").Senders[0].State = "" }, "n1", "unknown: GRANT pg_monitor"},
 		{"positions hidden", func(in Input) { factsIn(in, "n1").Senders[0].Sent = 0 }, "n1", "unknown: how far it is was not seen"},
 		{"node down", func(in Input) { downIn(in, "n1") }, "n1", "unknown: connect to n1: unreachable"},
+		{"node down, Barman sees its receiver", func(in Input) {
+			downIn(in, "n1")
+			changeIn(in, "bm1", "n1", func(s *barman.Server) {
+				s.Clients = barman.Clients{Origin: barman.Origin{From: "barman replication-status", At: backupNow}, List: []barman.Client{{Application: "barman_receive_wal", Slot: "bm1", State: "streaming"}}}
+			})
+		}, "n1", "unknown: Barman saw its receiver in state streaming on slot bm1"},
+		{"node down, Barman sees no receiver", func(in Input) {
+			downIn(in, "n1")
+			changeIn(in, "bm1", "n1", func(s *barman.Server) {
+				s.Clients = barman.Clients{Origin: barman.Origin{From: "barman replication-status", At: backupNow}}
+			})
+		}, "n1", "unknown: Barman saw no receiver of its own"},
 		{"senders unreadable", func(in Input) {
 			factsIn(in, "n1").Gaps = []catalog.Failure{{Part: catalog.PartSenders, Reason: "permission denied", Remedy: "GRANT pg_monitor TO pgconcord"}}
 		}, "n1", "unknown: GRANT pg_monitor TO pgconcord"},
