@@ -90,11 +90,11 @@ func walStreaming(s section) Finding {
 	case sender.Application != app:
 		return done(fail("slot %s of %s is read by %q, not by Barman's receiver %q", slot, s.plan.Node, sender.Application, app))
 	case sender.State != "streaming":
-		return done(fail("the WAL receiver of server %s is connected to %s in state %s and not up to date: %s behind", s.plan.Server, s.plan.Node, sender.State, bytesText(behind)))
+		return done(fail("the WAL receiver of server %s is connected to %s in state %s and not up to date: %s behind", s.plan.Server, s.plan.Node, sender.State, bytes(behind)))
 	case sender.Sent == 0 || f.Server.WALFlush == 0:
 		return done(unknown("the WAL receiver of server %s is connected to %s, but how far it is was not seen", s.plan.Server, s.plan.Node))
 	case limit > 0 && behind > limit:
-		return done(fail("the WAL receiver of server %s does not keep up with %s: %s behind, more than the plan's %s", s.plan.Server, s.plan.Node, bytesText(behind), bytesText(limit)))
+		return done(fail("the WAL receiver of server %s does not keep up with %s: %s behind, more than the plan's %s", s.plan.Server, s.plan.Node, bytes(behind), bytes(limit)))
 	}
 	return done(pass("%s streams WAL of %s on slot %s", s.plan.Server, s.plan.Node, orNone(slot)))
 }
@@ -233,4 +233,17 @@ func orNone(s string) string {
 		return "(none)"
 	}
 	return s
+}
+
+// bytes renders a size for people: "3.1 MiB".
+func bytes(n int64) string {
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB"}
+	v, u := float64(n), 0
+	for v >= 1024 && u < len(units)-1 {
+		v, u = v/1024, u+1
+	}
+	if u == 0 {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", v, units[u])
 }

@@ -59,6 +59,11 @@ func (l *Lab) barmanUp(ctx context.Context) error {
 	if out, err := exec.CommandContext(ctx, program, "--version").Output(); err == nil {
 		l.barmanVersion, _, _ = strings.Cut(string(out), " ")
 	}
+	// On all nodes: a role that only some have is drift, and any may have to
+	// become a source.
+	if err := l.each(ctx, barmanRolesOn); err != nil {
+		return err
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, plan := range barmanPlan {
 		if only := l.opt.barmanHosts; only != nil && !slices.Contains(only, plan.name) {
@@ -83,11 +88,6 @@ func (l *Lab) barmanUp(ctx context.Context) error {
 func (l *Lab) barmanHostUp(ctx context.Context, h *barmanHost) error {
 	if err := h.configure(l); err != nil {
 		return fmt.Errorf("%s: %w", h.name, err)
-	}
-	for _, s := range h.sections {
-		if err := l.Node(s.node).execIn(ctx, "postgres", barmanRoles); err != nil {
-			return err
-		}
 	}
 	// cron makes the slots and starts the receivers.
 	if _, err := h.run(ctx, "-q", "cron"); err != nil {
@@ -130,6 +130,10 @@ DO $$ BEGIN
 	END IF;
 	GRANT EXECUTE ON FUNCTION pg_switch_wal(), pg_create_restore_point(text) TO barman;
 END $$`
+
+func barmanRolesOn(ctx context.Context, n *Node) error {
+	return n.execIn(ctx, "postgres", barmanRoles)
+}
 
 // configure writes the files as Debian's package lays them out: the main file
 // with what all servers inherit, and one file a server.
@@ -193,6 +197,12 @@ func (h *barmanHost) run(ctx context.Context, args ...string) ([]byte, error) {
 			tail(append(stdout.Bytes(), stderr.Bytes()...)))
 	}
 	return stdout.Bytes(), nil
+}
+
+func (l *Lab) barmanUsed() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.barman) > 0
 }
 
 // host returns a Barman host by name and panics when there is none.
@@ -293,9 +303,6 @@ func (l *Lab) RepointBarman(ctx context.Context, host, server, node string) erro
 		}
 	}
 	to := section{server, node, from.slot}
-	if err := l.Node(node).execIn(ctx, "postgres", barmanRoles); err != nil {
-		return err
-	}
 	if err := h.writeSection(l, to); err != nil {
 		return fmt.Errorf("%s: %w", h.name, err)
 	}

@@ -85,6 +85,11 @@ func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 	if err := joiner.create(ctx); err != nil {
 		return err
 	}
+	if l.barmanUsed() {
+		if err := barmanRolesOn(ctx, joiner); err != nil {
+			return err
+		}
+	}
 	if err := l.prepare(ctx, joiner); err != nil {
 		return err
 	}
