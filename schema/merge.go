@@ -91,6 +91,13 @@ func decode(u cue.Value) (*Topology, error) {
 			return nil, &InputError{Problems: []Problem{{Message: fmt.Sprintf("%s does not fit its Go form", field)}}}
 		}
 	}
+	for _, b := range t.Barman {
+		for i, s := range b.Sources {
+			if s.Server == "" {
+				b.Sources[i].Server = s.Node
+			}
+		}
+	}
 	return t, nil
 }
 
