@@ -42,7 +42,7 @@ func Load(ctx context.Context, inputs []Input, opt Options) (*Plan, error) {
 		var a answer
 		defer func() {
 			if r := recover(); r != nil {
-				a = answer{nil, &BrokenRuleError{Message: fmt.Sprintf("the CUE evaluator failed while %s: %v", l.stage(), r)}}
+				a = answer{nil, crashed(l.stage(), inputs, opt)}
 			}
 			done <- a
 		}()
@@ -58,6 +58,21 @@ func Load(ctx context.Context, inputs []Input, opt Options) (*Plan, error) {
 	case <-timer.C:
 		return nil, &BrokenRuleError{Message: fmt.Sprintf("evaluation did not end within %s while %s", opt.Limit, l.stage())}
 	}
+}
+
+// crashed reports a panic of the evaluator, which has known ones: a list that
+// constrains itself from its own elements is one. It is the house's rules or
+// the user's own CUE that bring it about; what the evaluator says of its inner
+// state helps nobody.
+func crashed(stage string, inputs []Input, opt Options) error {
+	if len(opt.Policy) > 0 {
+		return &BrokenRuleError{Message: "the CUE evaluator failed while " + stage + "; switch the house's rules off one by one to find the one"}
+	}
+	p := Problem{Message: "the CUE evaluator failed while " + stage, Remedy: "write plain values; a list that is computed from itself is known to do this"}
+	if len(inputs) > 0 {
+		p.Pos = Position{inputs[0].Name, 1, 1}
+	}
+	return &InputError{Problems: []Problem{p}}
 }
 
 // Digest returns the SHA-256 over names and contents of inputs, hex.
@@ -91,9 +106,10 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 	}
 	l.enter("evaluating the topology and its rules")
 	u := schema.FillPath(pathFacts, facts(in.dsns)).Unify(in.value)
-	if err := wellFormed(u); err != nil {
+	def := schema.LookupPath(pathTopology)
+	if err := wellFormed(u, def, in.value); err != nil {
 		l.enter("checking the shape")
-		if ps := misshapen(schema.LookupPath(pathTopology), in.value, in.positions); len(ps) > 0 {
+		if ps := misshapen(def, in.value, in.positions); len(ps) > 0 {
 			return nil, &InputError{Problems: ps}
 		}
 		c := &checker{positions: in.positions}

@@ -60,12 +60,21 @@ func merge(ctx *cue.Context, inputs []Input) (source, error) {
 // wellFormed looks at the regular fields alone, which are the topology: rules
 // and definitions have errors of their own. What is wrong may be a shape that
 // is not ours, or a value that the house does not allow.
-func wellFormed(u cue.Value) error {
+func wellFormed(u, def, data cue.Value) error {
 	it, err := u.Fields()
 	if err != nil {
 		return err
 	}
+	fields, err := def.Fields(cue.Optional(true))
+	if err != nil {
+		return err
+	}
 	var all errors.Error
+	for fields.Next() { // a map that is required and absent would pass for an empty one
+		if s := fields.Selector(); s.ConstraintType() == cue.RequiredConstraint && !data.LookupPath(cue.MakePath(cue.Str(s.Unquoted()))).Exists() {
+			all = errors.Append(all, errors.Newf(data.Pos(), "%s is missing", s.Unquoted()))
+		}
+	}
 	for it.Next() {
 		if err := it.Value().Validate(final...); err != nil {
 			all = errors.Append(all, errors.Promote(err, ""))

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -99,7 +100,11 @@ func (c *checker) scalar(err error, at string) {
 	for _, e := range errors.Errors(err) {
 		format, args := e.Msg()
 		m := fmt.Sprintf(format, args...)
-		if strings.Contains(m, "conflicting values") || strings.Contains(m, "empty disjunction") || strings.Contains(m, "invalid value") {
+		if strings.Contains(m, "incomplete value") || strings.Contains(m, "non-concrete") {
+			c.add(at, name(at)+": "+noValue, "write the value itself; what it refers to is missing, or refers back to it")
+			return
+		}
+		if notOurs.MatchString(m) {
 			continue
 		}
 		c.add(at, name(at)+": "+m, "")
@@ -108,6 +113,11 @@ func (c *checker) scalar(err error, at string) {
 	c.add(at, name(at)+": not an allowed value", "")
 }
 
+const noValue = "it has no value yet"
+
+// notOurs matches the evaluator's own messages, which may quote the value.
+var notOurs = regexp.MustCompile("conflicting values|empty disjunction|invalid value|parse error|incomplete value|out of bound|mismatched types|undefined|non-concrete")
+
 // cueErrors reports what CUE says of a value that is an error in itself, such
 // as two files that disagree, one line for each place.
 func (c *checker) cueErrors(err error, at string) {
@@ -115,7 +125,9 @@ func (c *checker) cueErrors(err error, at string) {
 	for _, e := range errors.Errors(err) {
 		path := at
 		if ps := e.Path(); len(ps) > 0 {
-			path = key(pathOf(ps))
+			if k := key(pathOf(ps)); at == "" || c.positions[k].IsValid() {
+				path = k
+			}
 		}
 		if seen[path] {
 			continue
@@ -137,6 +149,10 @@ func (c *checker) cueErrors(err error, at string) {
 			m, remedy = "two values that differ", "keep one of them"
 		case strings.Contains(m, "structural cycle"), strings.Contains(m, "cycle"):
 			m, remedy = "the value refers to itself", "break the cycle"
+		case strings.Contains(m, "incomplete value"), strings.Contains(m, "non-concrete"):
+			m, remedy = noValue, "write the value itself; what it refers to is missing, or refers back to it"
+		case strings.Contains(m, "imported but not defined in"):
+			m, remedy = "an import that is not there", "import packages of CUE's standard library alone"
 		case secret(path):
 			m = "not an allowed value"
 		}
@@ -158,7 +174,8 @@ func name(at string) string {
 	var b strings.Builder
 	for i, p := range strings.Split(at, "\x00") {
 		switch {
-		case p != "" && strings.Trim(p, "0123456789") == "" && i > 0:
+		case p != "" && strings.Trim(p, "0123456789") == "" && i > 1: // entities stand at 1
+
 			fmt.Fprintf(&b, "[%s]", p)
 		case i > 0:
 			b.WriteString("." + show(p))

@@ -10,7 +10,6 @@ import (
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
-	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/parser"
 	"cuelang.org/go/cue/token"
@@ -52,6 +51,11 @@ func format(in Input) string {
 // read parses one input. What is wrong with it comes back as problems.
 func read(ctx *cue.Context, in Input) (source, []Problem) {
 	kind := format(in)
+	if kind != "imported" {
+		if ps := unreadable(in, kind); len(ps) > 0 {
+			return source{}, ps
+		}
+	}
 	var f *ast.File
 	var err error
 	switch kind {
@@ -68,7 +72,16 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 		f, err = yaml.Extract(in.Name, in.Data)
 	}
 	if err != nil {
+		switch kind {
+		case "json":
+			return source{}, jsonProblems(in, err)
+		case "yaml":
+			return source{}, yamlProblems(in, err)
+		}
 		return source{}, syntaxProblems(in.Name, err)
+	}
+	if kind == "yaml" && severalDocuments(f, in.Data) {
+		return source{}, []Problem{{Pos: Position{in.Name, 1, 1}, Message: "the file holds several YAML documents", Remedy: "give each a file of its own; several files are merged"}}
 	}
 	w := &walker{file: in.Name, source: source{positions: map[string]Position{}, dsns: map[string]string{}}, unique: kind != "cue"}
 	w.decls(f.Decls, "")
@@ -81,6 +94,9 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 	}
 	if err := inst.Complete(); err != nil {
 		return source{}, syntaxProblems(in.Name, err)
+	}
+	if inst.Err != nil { // an import, for one
+		return source{}, syntaxProblems(in.Name, inst.Err)
 	}
 	w.source.value = ctx.BuildInstance(inst)
 	if kind == "cue" {
@@ -218,18 +234,4 @@ func place(positions map[string]Position, key string) Position {
 		key = key[:max(0, strings.LastIndexByte(key, 0))]
 	}
 	return positions[""]
-}
-
-// syntaxProblems reports what a parser refused.
-func syntaxProblems(file string, err error) []Problem {
-	var out []Problem
-	for _, e := range errors.Errors(err) {
-		format, args := e.Msg()
-		p := Problem{Pos: Position{file, 1, 1}, Message: fmt.Sprintf(format, args...)}
-		if ps := errors.Positions(e); len(ps) > 0 {
-			p.Pos = position(ps[0])
-		}
-		out = append(out, p)
-	}
-	return out
 }
