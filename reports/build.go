@@ -27,6 +27,8 @@ type Input struct {
 	Findings    []checks.Finding
 	Comparison  *compare.Result
 	Backups     []checks.BackupUse
+	Joiner      string   // at a gate and in an audit: the node that joins or joined
+	Profile     *Profile // to be answered
 	Interrupted bool
 	Notes       []string
 	Incomplete  []string // what was asked for and not done, beyond unknown findings
@@ -53,7 +55,7 @@ func New(command string, in Input) *Report {
 		Edges:         newEdges(in.Cluster),
 		Findings:      []Finding{},
 		Rules:         []Rule{},
-		Comparison:    known(in.Comparison),
+		Comparison:    knownVerdicts(in.Comparison),
 		Backups:       in.Backups,
 	}
 	if in.Topology != nil {
@@ -75,6 +77,10 @@ func New(command string, in Input) *Report {
 		r.Incomplete = append(r.Incomplete, "nothing was judged")
 	}
 	r.judge()
+	r.Profile = in.Profile.answer(r)
+	if command == "audit" || command == "report" {
+		r.Next = nextSteps(r, in.Joiner)
+	}
 	return r
 }
 
@@ -91,8 +97,8 @@ func normalize(f *checks.Finding) {
 	}
 }
 
-// known does the same for the verdicts of a comparison.
-func known(c *compare.Result) *compare.Result {
+// knownVerdicts does the same for the verdicts of a comparison.
+func knownVerdicts(c *compare.Result) *compare.Result {
 	if c == nil {
 		return nil
 	}
@@ -124,6 +130,10 @@ func summarize(fs []Finding) Summary {
 		case checks.Pass:
 			s.Pass++
 		case checks.Fail:
+			if f.Known {
+				s.Known++
+				continue
+			}
 			s.Fail++
 			switch f.Severity {
 			case schema.Warning:
@@ -152,7 +162,7 @@ func verdict(r *Report) Verdict {
 		worst = FailOnError
 	}
 	for _, f := range r.Findings {
-		if f.Status == checks.Fail && worst.reaches(f.Severity) {
+		if f.Status == checks.Fail && !f.Known && worst.reaches(f.Severity) {
 			return Findings
 		}
 	}
@@ -215,11 +225,16 @@ func (r *Report) rule(name string) Rule {
 	return r.Rules[i]
 }
 
+// known returns the failures of the baseline.
+func (r *Report) known() []Finding {
+	return slices.DeleteFunc(slices.Clone(r.Findings), func(f Finding) bool { return !f.Known })
+}
+
 // with returns the findings of a status, worst severity first.
 func (r *Report) with(status checks.Status) []Finding {
 	var out []Finding
 	for _, f := range r.Findings {
-		if f.Status == status {
+		if f.Status == status && !f.Known {
 			out = append(out, f)
 		}
 	}

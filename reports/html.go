@@ -52,7 +52,11 @@ var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
 	"waiver":   waiverText,
 	"search":   searchText,
 	"failures": failures,
-	"pair":     func(r *Report, f Finding) findingView { return findingView{f, r.rule(f.Check), r.since(f.Fingerprint)} },
+	"charts":   drawCharts,
+	"control": func(c ControlState) string {
+		return map[ControlState]string{ControlPassed: "ok", ControlFailed: "fail", ControlInconclusive: "unknown", ControlWaived: "waived"}[c]
+	},
+	"pair": func(r *Report, f Finding) findingView { return findingView{f, r.rule(f.Check), r.since(f.Fingerprint)} },
 	"unknownText": func(u htmlUnknown) string {
 		return strings.ToLower(clean(strings.Join(append([]string{u.Subject, u.Message}, u.Checks...), " ")))
 	},
@@ -61,18 +65,19 @@ var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
 // htmlView is what the page is made of.
 type htmlView struct {
 	*Report
-	Digest   string // SHA-256 of the JSON record
-	Failed   []Finding
-	Unknowns []htmlUnknown
-	Waived   []Finding
-	Skipped  []Finding
-	Passed   []Finding
-	Matrix   []block
-	Counts   counts // of answers about no node
-	Map      template.HTML
-	Legend   []legendEntry
-	Reached  int
-	Tally    htmlTally
+	Digest    string // SHA-256 of the JSON record
+	Failed    []Finding
+	Unknowns  []htmlUnknown
+	Waived    []Finding
+	Skipped   []Finding
+	Passed    []Finding
+	Baselined []Finding
+	Matrix    []block
+	Counts    counts // of answers about no node
+	Map       template.HTML
+	Legend    []legendEntry
+	Reached   int
+	Tally     htmlTally
 }
 
 // MatrixNames are the nodes and hosts that findings can be filtered by.
@@ -113,7 +118,7 @@ func writeHTML(w io.Writer, r *Report, _ Options) error {
 	}
 	m := newMatrix(r)
 	v := htmlView{Report: r, Digest: record, Failed: r.with(checks.Fail), Waived: r.with(checks.Waived), Skipped: r.with(checks.Skipped), Passed: r.with(checks.Pass),
-		Counts: m.elsewhere, Matrix: m.blocks(160)}
+		Baselined: r.known(), Counts: m.elsewhere, Matrix: m.blocks(160)}
 	for _, u := range r.unknowns() {
 		v.Unknowns = append(v.Unknowns, htmlUnknown{u.subject, u.message, u.found, u.expected, u.pos, u.checks, u.answers})
 	}

@@ -37,7 +37,7 @@ type problem struct {
 func (r *Report) problems(waived bool) []problem {
 	var out []problem
 	for _, f := range r.Findings {
-		if f.Status != checks.Fail && f.Status != checks.Unknown && (f.Status != checks.Waived || !waived) {
+		if f.Known || f.Status != checks.Fail && f.Status != checks.Unknown && (f.Status != checks.Waived || !waived) {
 			continue
 		}
 		waiver := ""

@@ -46,7 +46,8 @@ type Report struct {
 	Backups       []checks.BackupUse `json:"backups,omitempty"` // every backup seen, and what it may be used for
 	Profile       *Profile           `json:"profile,omitempty"`
 	History       *History           `json:"history,omitempty"`
-	Next          []string           `json:"next,omitempty"` // what to do now, in order
+	Next          []string           `json:"next,omitempty"`     // what to do now, in order
+	Baseline      string             `json:"baseline,omitempty"` // run id of the report whose failures no longer count
 	Redacted      Redaction          `json:"redacted,omitempty"`
 }
 
@@ -76,12 +77,14 @@ type Summary struct {
 	Errors   int `json:"errors"`
 	Warnings int `json:"warnings"`
 	Infos    int `json:"infos"`
+	Known    int `json:"known,omitempty"` // failures of the baseline, counted nowhere else
 }
 
 // Finding is a finding of a check with the fingerprint that names it over runs.
 type Finding struct {
 	checks.Finding
 	Fingerprint string `json:"fingerprint"`
+	Known       bool   `json:"known,omitempty"` // failed in the baseline too, and does not count
 }
 
 // Rule is the documentation of a rule or check, carried along so that a report

@@ -65,6 +65,9 @@ func sentence(r *Report) string {
 	if len(open) > 0 {
 		fmt.Fprintf(&b, ". Not told: %s", strings.Join(open, "; "))
 	}
+	if s.Known > 0 {
+		fmt.Fprintf(&b, ". %s not counted", plural(s.Known, "failure of the baseline is", "failures of the baseline are"))
+	}
 	if s.Waived > 0 {
 		fmt.Fprintf(&b, ". %s", plural(s.Waived, "failure is waived", "failures are waived"))
 	}

@@ -22,6 +22,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	p.findings("Failures", r.with(checks.Fail), r)
 	p.unknowns(r.unknowns())
 	p.findings("Waived", r.with(checks.Waived), r)
+	p.findings("Known from the baseline", r.known(), r)
 	if o.Verbose {
 		p.findings("Skipped", r.with(checks.Skipped), r)
 		p.passes(r)
@@ -32,6 +33,11 @@ func writeText(w io.Writer, r *Report, o Options) error {
 	if err := p.comparison(r, o.Verbose); err != nil {
 		return err
 	}
+	if err := p.profile(r.Profile); err != nil {
+		return err
+	}
+	p.history(r)
+	p.next(r.Next)
 	p.closing(r)
 	return p.w.Flush()
 }

@@ -81,7 +81,7 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	in.Checks, in.Findings, in.Cluster, in.Notes = judged.known, judged.findings, judged.facts.Cluster, judged.notes
+	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = judged.known, judged.findings, judged.facts.Cluster, judged.notes, judged.backups
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	return a.publish(reports.New("check", in))
@@ -128,6 +128,7 @@ type judgement struct {
 	findings []checks.Finding
 	facts    *factsFile
 	notes    []string
+	backups  []checks.BackupUse
 }
 
 // judge runs the layout rules over the plan and the live checks over facts,
@@ -153,8 +154,9 @@ func (a *app) judge(ctx context.Context, plan *schema.Plan, o checkOptions, gate
 	}
 	opt := checks.Options{Gate: gate, Only: o.only}
 	j.known = append(j.known, checks.Selected(opt)...)
-	j.findings = append(j.findings, checks.Run(checks.Input{Plan: plan.Topology, Cluster: j.facts.Cluster, Barman: j.facts.Barman,
-		Now: now, Joiner: o.joiner, Source: o.source}, opt)...)
+	input := checks.Input{Plan: plan.Topology, Cluster: j.facts.Cluster, Barman: j.facts.Barman, Now: now, Joiner: o.joiner, Source: o.source}
+	j.findings = append(j.findings, checks.Run(input, opt)...)
+	j.backups = checks.BackupUses(input)
 	j.known, j.findings = a.waive(waivers, plan, j.known, j.findings)
 	if len(o.nodes) > 0 {
 		j.notes = append(j.notes, "only what is said about "+strings.Join(o.nodes, ", ")+" is reported")

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/reports"
@@ -15,23 +16,51 @@ import (
 )
 
 type compareOptions struct {
-	file         string
-	shards       []string
-	tables       []string
-	nodes        []string
+	file    string
+	shards  []string
+	tables  []string
+	nodes   []string
+	where   string
+	exclude []string
+	common  bool
+	static  bool
+	rows    rowFlags
+	plan    planFlags
+	connect connectFlags
+}
+
+// rowFlags are those of every command that compares rows.
+type rowFlags struct {
 	mode         string
-	where        string
-	exclude      []string
-	common       bool
-	static       bool
 	policy       compare.Policy
 	rule         string
 	sample       int
 	connections  int
 	fenceTimeout time.Duration
 	redact       string
-	plan         planFlags
-	connect      connectFlags
+}
+
+func (f *rowFlags) register(fs *pflag.FlagSet, redact string) {
+	fs.StringVar(&f.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
+	fs.StringVar(&f.rule, "consensus", string(compare.ByMajority), "who is right about a key: majority, quorum, source, newest, off")
+	fs.Float64Var(&f.policy.Quorum, "quorum", 0, "with --consensus quorum: the share of nodes that must agree")
+	fs.StringSliceVar(&f.policy.Sources, "right", nil, "with --consensus source: the nodes that are right")
+	fs.StringSliceVar(&f.policy.TieBreakers, "tie-breaker", nil, "nodes that decide where the rule finds nobody right")
+	fs.IntVar(&f.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
+	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node")
+	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
+	fs.StringVar(&f.redact, "redact", redact, "take out of the report: none, values (of columns), all (keys too)")
+}
+
+// request makes a comparison request out of the flags.
+func (f rowFlags) request(connect connectFlags) (compare.Request, error) {
+	settings, err := connect.settings()
+	if err != nil {
+		return compare.Request{}, err
+	}
+	f.policy.Rule = compare.Rule(f.rule)
+	return compare.Request{Mode: compare.Mode(f.mode), Policy: f.policy, SampleLimit: f.sample, MaxConnections: f.connections,
+		FenceTimeout: f.fenceTimeout, Settings: settings}, nil
 }
 
 func newCompareCmd(a *app) *cobra.Command {
@@ -61,31 +90,25 @@ node answered for every key.`,
 	fs.StringSliceVar(&o.shards, "shard", nil, "compare these shards only; "+schema.ReferenceName+" is the reference data")
 	fs.StringSliceVar(&o.tables, "table", nil, "compare these tables only: schema.table or table")
 	fs.StringSliceVar(&o.nodes, "node", nil, "compare these nodes only, as far as they hold the data")
-	fs.StringVar(&o.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
 	fs.StringVar(&o.where, "where", "", "SQL condition; only rows that meet it are compared")
 	fs.StringSliceVar(&o.exclude, "exclude-column", nil, "leave out a column: column, table.column or schema.table.column")
 	fs.BoolVar(&o.common, "common-columns", false, "where nodes differ in columns compare those that all have")
 	fs.BoolVar(&o.static, "static", false, "nothing replicates between the nodes: wait for nothing")
-	fs.StringVar(&o.rule, "consensus", string(compare.ByMajority), "who is right about a key: majority, quorum, source, newest, off")
-	fs.Float64Var(&o.policy.Quorum, "quorum", 0, "with --consensus quorum: the share of nodes that must agree")
-	fs.StringSliceVar(&o.policy.Sources, "source", nil, "with --consensus source: the nodes that are right")
-	fs.StringSliceVar(&o.policy.TieBreakers, "tie-breaker", nil, "nodes that decide where the rule finds nobody right")
-	fs.IntVar(&o.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
-	fs.IntVar(&o.connections, "max-connections", 2, "connections to one node")
-	fs.DurationVar(&o.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
-	fs.StringVar(&o.redact, "redact", "none", "take out of the report: none, values (of columns), all (keys too)")
+	o.rows.register(fs, "none")
 	return cmd
 }
 
 func runCompare(ctx context.Context, a *app, o compareOptions) error {
-	redact, err := parseRedaction(o.redact)
+	redact, err := parseRedaction(o.rows.redact)
 	if err != nil {
 		return err
 	}
-	request, err := o.request()
+	request, err := o.rows.request(o.connect)
 	if err != nil {
 		return err
 	}
+	request.Shards, request.Tables, request.Nodes = o.shards, o.tables, o.nodes
+	request.Where, request.ExcludeColumns, request.CommonColumns, request.Static = o.where, o.exclude, o.common, o.static
 	started := a.now()
 	plan, err := a.loadPlan(ctx, []string{o.file}, o.plan)
 	if err != nil {
@@ -102,18 +125,6 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	r := reports.New("compare", in)
 	r.Redact(redact)
 	return a.publish(r)
-}
-
-// request makes a comparison request out of the flags.
-func (o compareOptions) request() (compare.Request, error) {
-	settings, err := o.connect.settings()
-	if err != nil {
-		return compare.Request{}, err
-	}
-	o.policy.Rule = compare.Rule(o.rule)
-	return compare.Request{Shards: o.shards, Tables: o.tables, Nodes: o.nodes, Mode: compare.Mode(o.mode), Where: o.where,
-		ExcludeColumns: o.exclude, CommonColumns: o.common, Static: o.static, Policy: o.policy, SampleLimit: o.sample,
-		MaxConnections: o.connections, FenceTimeout: o.fenceTimeout, Settings: settings}, nil
 }
 
 // compare runs a comparison with its progress on standard error. Interrupted,
