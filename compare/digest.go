@@ -86,14 +86,15 @@ func link(cols []compared, mode Mode) string {
 		if i.nullBit && !c.notNull {
 			bits = append(bits, "t."+ident(c.name)+" IS NOT DISTINCT FROM NULL")
 		}
-		switch {
-		case i.bit != "":
+		if i.bit != "" {
 			bits = append(bits, i.bit)
+		}
+		switch {
 		case i.word != "":
 			words = append(words, i.word)
 		case i.long != "":
 			longs = append(longs, i.long)
-		default:
+		case i.call != nil:
 			calls = append(calls, i.call)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 
 // image is how one column enters the digest. text is always there: an SQL
 // expression for the text that stands for the value, NULL for NULL. At most one
-// of the others says how the native method takes the column more cheaply.
+// of word, long and call says how the native method takes the column, beside bit.
 type image struct {
 	text    string
 	bit     string // boolean SQL expression, never NULL
@@ -43,6 +43,17 @@ func imageOf(c compared, mode Mode) image {
 		i.long = or(x+"::int8", "-1") // beyond the type's range
 	case "uuid":
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
+	case "timestamp with time zone", "timestamp without time zone":
+		if !c.bins {
+			i.call = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`)
+			break
+		}
+		// The server hashes a timestamp's 64 bits folded to 32. Its multiple of
+		// 2^32 µs and its sign beside it make that whole again, and are much
+		// cheaper than its text. NULL has a hash of its own in an array.
+		zero := map[string]string{"timestamp with time zone": "timestamptz '2000-01-01 00:00:00+00'", "timestamp without time zone": "timestamp '2000-01-01'"}[c.base]
+		i.bit = "coalesce(" + x + " < " + zero + ", false)"
+		i.call = seeded("hash_array_extended", "ARRAY[date_bin('4294.967296 s', "+x+", "+zero+"), "+x+"]")
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
 	}

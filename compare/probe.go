@@ -48,10 +48,10 @@ var probes = []struct {
 }
 
 // probe computes the digests of the fixed values on one node, per type.
-func probe(ctx context.Context, s *cluster.Session, mode Mode) (map[string]string, error) {
+func probe(ctx context.Context, s *cluster.Session, mode Mode, bins bool) (map[string]string, error) {
 	var parts []string
 	for _, p := range probes {
-		c := compared{name: "c", base: p.base, class: "b"}
+		c := compared{name: "c", base: p.base, class: "b", bins: bins}
 		if strings.HasSuffix(p.base, "range") {
 			c.class = "r"
 		}
@@ -82,7 +82,7 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode) (map[string]strin
 
 // hashed types are those whose digest does not go through their text: when
 // nodes disagree about one of them, the native method is of no use.
-var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text"}
+var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "timestamp with time zone", "timestamp without time zone"}
 
 // probedBy returns the type whose probe speaks for a column's.
 func probedBy(base string) string {
@@ -99,11 +99,12 @@ func probedBy(base string) string {
 func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, note string, err error) {
 	m = native
 	encodings := map[string]string{}
+	oldest, _ := r.versions()
 	for _, n := range nodes {
 		v := r.surveys[n]
 		encodings[n] = v.encoding
 		if v.probed == nil {
-			if v.probed, err = probe(ctx, v.session, r.req.Mode); err != nil {
+			if v.probed, err = probe(ctx, v.session, r.req.Mode, oldest >= 140000); err != nil {
 				return m, "", err
 			}
 		}

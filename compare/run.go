@@ -119,7 +119,8 @@ func (r *run) event(phase string, t *task, node string, rows, total int64) {
 
 // table compares one task.
 func (r *run) table(ctx context.Context, t *task) Table {
-	s := align(r.req, t, r.straddles(12, slices.Collect(maps.Keys(t.on))))
+	oldest, mixed := r.versions()
+	s := align(r.req, t, oldest, mixed)
 	where := strings.Join(slices.DeleteFunc([]string{t.where, r.req.Where}, func(w string) bool { return w == "" }), " AND ")
 	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: where,
 		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
@@ -161,17 +162,17 @@ func (r *run) table(ctx context.Context, t *task) Table {
 	return out
 }
 
-// straddles reports whether the nodes are on both sides of a major.
-func (r *run) straddles(major int, nodes []string) bool {
-	before, since := false, false
-	for _, n := range nodes {
-		if r.surveys[n].version < major*10000 {
-			before = true
-		} else {
-			since = true
+// versions returns the oldest server's version, and whether there are some on
+// both sides of PostgreSQL 12.
+func (r *run) versions() (oldest int, mixed bool) {
+	newest := 0
+	for _, v := range r.surveys {
+		if oldest == 0 || v.version < oldest {
+			oldest = v.version
 		}
+		newest = max(newest, v.version)
 	}
-	return before && since
+	return oldest, oldest < 120000 && newest >= 120000
 }
 
 // rows scans, drills and settles one table on the nodes that have it.

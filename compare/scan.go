@@ -41,6 +41,9 @@ func scanNode(ctx context.Context, s *cluster.Session, v *survey, q statements, 
 		err = s.Wrap("read the WAL position", err)
 	} else {
 		err = s.Read(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, scanSettings(v.version)); err != nil {
+				return err
+			}
 			rows, err := tx.Query(ctx, q.scan(""))
 			if err != nil {
 				return err
@@ -73,6 +76,18 @@ func scanNode(ctx context.Context, s *cluster.Session, v *survey, q statements, 
 	}
 	count(out.coverage.Rows)
 	return out
+}
+
+// scanSettings keep the planner, which cannot know how few buckets there are,
+// from sorting whole rows to disk. They end with the transaction. Before 13 it
+// hashes only what it believes to fit into work_mem; what is really used is a
+// few hundred bytes a bucket.
+func scanSettings(version int) string {
+	memory := "64MB"
+	if version < 130000 {
+		memory = "1TB"
+	}
+	return "SELECT set_config('enable_sort', 'off', true), set_config('work_mem', '" + memory + "', true)"
 }
 
 func position(v *survey) string {
