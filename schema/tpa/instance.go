@@ -25,6 +25,7 @@ type instance struct {
 	location string
 	locPos   token.Pos
 	levels   []*value // settings, the instance's own first
+	tags     *value
 	vars     []*value // variables, the instance's own first, the cluster's last
 	roles    []*value
 	kind     schema.Kind // "" when it is no node of the mesh
@@ -33,7 +34,16 @@ type instance struct {
 }
 
 // setting returns a setting of the instance, its own before an inherited one.
-func (i *instance) setting(key string) *value { return first(i.levels, key) }
+// What a tag says of role, backup and upstream goes before the setting itself.
+func (i *instance) setting(key string) *value {
+	own := first(i.levels, key)
+	if slices.Contains([]string{"role", "backup", "upstream"}, key) {
+		if tag := i.tags.get(key); tag != nil {
+			return tag
+		}
+	}
+	return own
+}
 
 // variable returns a variable as the deploy sees it.
 func (i *instance) variable(key string) *value { return first(i.vars, key) }
@@ -123,7 +133,7 @@ func (b *builder) readInstances() {
 			continue
 		}
 		v.used = true
-		i := &instance{levels: []*value{v, v.get("tags"), defaults}, pos: v.pos}
+		i := &instance{levels: []*value{v, defaults}, tags: v.get("tags"), pos: v.pos}
 		if !b.locate(i) || !b.nameInstance(i, v) {
 			continue
 		}
@@ -145,7 +155,7 @@ func (b *builder) readInstances() {
 
 // nameInstance gives the instance the name that TPA gives it.
 func (b *builder) nameInstance(i *instance, v *value) bool {
-	name := first(i.levels[:2], "Name")
+	name := first([]*value{v, i.tags}, "Name")
 	number := v.get("node")
 	if name == nil && number != nil {
 		text, ok := b.text(number, "the number of an instance")
