@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 )
 
@@ -56,23 +57,17 @@ func Load(ctx context.Context, inputs []Input, opt Options) (*Plan, error) {
 	case <-ctx.Done():
 		return nil, fmt.Errorf("load topology: %w while %s", context.Cause(ctx), l.stage())
 	case <-timer.C:
-		return nil, &BrokenRuleError{Message: fmt.Sprintf("evaluation did not end within %s while %s", opt.Limit, l.stage())}
+		return nil, stuck(l.stage(), inputs, opt)
 	}
 }
 
-// crashed reports a panic of the evaluator, which has known ones: a list that
-// constrains itself from its own elements is one. It is the house's rules or
-// the user's own CUE that bring it about; what the evaluator says of its inner
-// state helps nobody.
-func crashed(stage string, inputs []Input, opt Options) error {
-	if len(opt.Policy) > 0 {
-		return &BrokenRuleError{Message: "the CUE evaluator failed while " + stage + "; switch the house's rules off one by one to find the one"}
+// badPolicy reports house files that do not compile together with ours: by the
+// rule that is broken, where one is.
+func badPolicy(err error) error {
+	if b, ok := brokenRule("", err).(*BrokenRuleError); ok && b.Rule != "" {
+		return b
 	}
-	p := Problem{Message: "the CUE evaluator failed while " + stage, Remedy: "write plain values; a list that is computed from itself is known to do this"}
-	if len(inputs) > 0 {
-		p.Pos = Position{inputs[0].Name, 1, 1}
-	}
-	return &InputError{Problems: []Problem{p}}
+	return &InputError{Problems: sorted(syntaxProblems("policy", err))}
 }
 
 // Digest returns the SHA-256 over names and contents of inputs, hex.
@@ -88,16 +83,26 @@ func Digest(inputs []Input) string {
 // load works in steps and stops after the first that finds something: the
 // text, the shape, the house's own constraints, the rules.
 func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
-	ctx := cuecontext.New() // one for each run: it never frees what it has seen
 	l.enter("reading the policy")
 	house, err := parsePolicy(opt.Policy)
 	if err != nil {
 		return nil, err
 	}
+	p, err := l.evaluate(inputs, house)
+	if err != nil {
+		return nil, err
+	}
+	p.Digest = Digest(inputs)
+	return p, nil
+}
+
+// evaluate is load without the policy's text.
+func (l *loading) evaluate(inputs []Input, house []*ast.File) (*Plan, error) {
+	ctx := cuecontext.New() // one for each run: it never frees what it has seen
 	l.enter("compiling the rules")
 	schema, err := compile(ctx, house)
 	if err != nil {
-		return nil, &InputError{Problems: syntaxProblems("policy", err)}
+		return nil, badPolicy(err)
 	}
 	l.enter("reading the topology")
 	in, err := merge(ctx, inputs)
@@ -135,5 +140,5 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Plan{Topology: t, Digest: Digest(inputs), Rules: rules, Violations: vs}, nil
+	return &Plan{Topology: t, Rules: rules, Violations: vs}, nil
 }

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -124,28 +125,38 @@ func misshapen(def, data cue.Value, positions map[string]Position) []Problem {
 	return sorted(c.problems)
 }
 
-// house reports a constraint of a house file on a plain value, such as
-// policy: min_replicas: >=2, with the place of the constraint itself.
+// house reports what a house file demands of a plain value, such as
+// policy: min_replicas: >=2, with the place of the demand. Of the errors that
+// CUE gives for one value, those of our own alternatives say nothing.
 func (c *checker) house(err error) {
-	seen := map[string]bool{}
+	type demand struct {
+		detail string
+		by     Position
+	}
+	demands := map[string]demand{}
 	for _, e := range errors.Errors(err) {
 		at := key(pathOf(e.Path()))
-		if seen[at] {
-			continue
-		}
-		seen[at] = true
+		d := demands[at]
 		format, args := e.Msg()
-		m := fmt.Sprintf(format, args...)
-		if secret(at) {
-			m = "not allowed by the policy"
+		if m := fmt.Sprintf(format, args...); d.detail == "" && strings.Contains(m, "out of bound") && !secret(at) {
+			d.detail = m
 		}
 		for _, p := range errors.Positions(e) {
-			if q := position(p); !strings.HasPrefix(q.File, ours) && q.File != place(c.positions, at).File {
-				m += ", by " + q.String()
-				break
+			if q := position(p); !d.by.IsValid() && !strings.HasPrefix(q.File, ours) && q.File != place(c.positions, at).File {
+				d.by = q
 			}
 		}
-		c.add(at, name(at)+": "+m, "")
+		demands[at] = d
+	}
+	for at, d := range demands {
+		m := name(at) + ": the policy does not allow this value"
+		if d.detail != "" {
+			m = name(at) + ": " + d.detail
+		}
+		if d.by.IsValid() {
+			m += ", by " + d.by.String()
+		}
+		c.add(at, m, "")
 	}
 }
 
@@ -168,7 +179,9 @@ func pathOf(labels []string) cue.Path {
 }
 
 func sorted(ps []Problem) []Problem {
-	slices.SortStableFunc(ps, func(a, b Problem) int { return comparePositions(a.Pos, b.Pos) })
+	slices.SortFunc(ps, func(a, b Problem) int {
+		return cmp.Or(comparePositions(a.Pos, b.Pos), cmp.Compare(a.Message, b.Message))
+	})
 	return slices.Compact(ps)
 }
 

@@ -169,24 +169,30 @@ func follow(v cue.Value) (cue.Path, bool) {
 	return cue.Path{}, false
 }
 
+// brokenRule names a rule whose evaluation failed. Where no rule is given, the
+// error's own path may name one.
 func brokenRule(name string, err error) error {
 	b := &BrokenRuleError{Rule: name}
-	es := cueerrors.Errors(err)
-	if len(es) == 0 {
-		b.Message = err.Error()
-		return b
+	for _, e := range cueerrors.Errors(err) {
+		format, args := e.Msg()
+		m := strings.TrimSpace(fmt.Sprintf(format, args...))
+		if path := e.Path(); name == "" && len(path) > 1 && path[0] == "#rules" {
+			if p := cue.ParsePath(path[1]); p.Err() == nil {
+				b.Rule = p.Selectors()[0].Unquoted()
+			}
+		}
+		for _, p := range cueerrors.Positions(e) {
+			q := position(p)
+			if house, known := !strings.HasPrefix(q.File, ours), b.Pos.IsValid(); !known || house && strings.HasPrefix(b.Pos.File, ours) {
+				b.Pos = q // the house's own text goes before ours
+			}
+		}
+		if b.Message == "" || strings.Contains(b.Message, "empty disjunction") {
+			b.Message = m
+		}
 	}
-	format, args := es[0].Msg()
-	b.Message = strings.TrimSpace(fmt.Sprintf(format, args...))
-	for _, p := range cueerrors.Positions(es[0]) {
-		q := position(p)
-		if !strings.HasPrefix(q.File, ours) { // the house's own text first
-			b.Pos = q
-			return b
-		}
-		if !b.Pos.IsValid() {
-			b.Pos = q
-		}
+	if b.Message == "" {
+		b.Message = err.Error()
 	}
 	return b
 }
