@@ -100,7 +100,7 @@ func mdComparison(b *bufio.Writer, c *compare.Result) {
 func mdMatrix(b *bufio.Writer, r *Report) {
 	m := newMatrix(r)
 	if m.elsewhere.total() > 0 {
-		fmt.Fprintf(b, "\nRules about the plan or the whole: %s.\n", m.elsewhere)
+		fmt.Fprintf(b, "\nAnswers about the plan or the whole: %s.\n", m.elsewhere)
 	}
 	signs := map[checks.Status]string{checks.Pass: "✅", checks.Fail: "❌", checks.Unknown: "❔", checks.Waived: "waived", checks.Skipped: "–", "": ""}
 	for _, blk := range m.blocks(200) {

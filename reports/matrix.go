@@ -144,3 +144,13 @@ func (m matrix) block(nodes []string) block {
 	}
 	return b
 }
+
+// skipped reports whether the check applies to none of the nodes.
+func (r blockRow) skipped() bool {
+	for _, s := range r.Cells {
+		if s != checks.Skipped && s != "" {
+			return false
+		}
+	}
+	return true
+}

@@ -73,7 +73,7 @@ func rowSteps(c *compare.Result, joiner string) []string {
 			s += fmt.Sprintf(": on %d of those listed %s alone stands against all others", onJoiner, joiner)
 		}
 		if joinTime > 0 {
-			s += fmt.Sprintf("; %d fit the join-time cause, so that the others' version is the right one", joinTime)
+			s += fmt.Sprintf("; %d fit the join-time cause, by which the others' version is most likely the right one", joinTime)
 		}
 		s += ". Change them on the node that is wrong without replicating the change, then compare these tables again."
 		out = append(out, s)

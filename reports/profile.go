@@ -114,8 +114,8 @@ func (p *Profile) answer(r *Report) *Profile {
 }
 
 func controlState(r *Report, c Control) (ControlState, string) {
-	var failed, unknown, waived, missing []string
-	passed, skipped := 0, 0
+	var failed, unknown, waived, missing, skipped []string
+	passed := 0
 	for _, rule := range c.Rules {
 		if rule == RowsMatch {
 			switch {
@@ -146,7 +146,7 @@ func controlState(r *Report, c Control) (ControlState, string) {
 		case seen[checks.Pass]:
 			passed++
 		case seen[checks.Skipped]:
-			skipped++
+			skipped = append(skipped, rule)
 		default:
 			missing = append(missing, rule)
 		}
@@ -160,8 +160,10 @@ func controlState(r *Report, c Control) (ControlState, string) {
 		return ControlInconclusive, "not run: " + strings.Join(missing, ", ")
 	case len(waived) > 0:
 		return ControlWaived, strings.Join(waived, ", ")
-	case passed == 0 && skipped > 0:
-		return ControlNotApplicable, "does not apply to this plan"
+	case passed == 0 && len(skipped) > 0:
+		return ControlNotApplicable, "does not apply here"
+	case len(skipped) > 0: // part of the control stays untold, and that is said
+		return ControlPassed, "without what does not apply here: " + strings.Join(skipped, ", ")
 	}
 	return ControlPassed, ""
 }

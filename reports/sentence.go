@@ -17,8 +17,11 @@ func sentence(r *Report) string {
 	if name == "" {
 		name = "the cluster"
 	}
-	if r.Command == "validate" {
+	switch r.Command {
+	case "validate":
 		name = "the plan of " + name
+	case "verify":
+		name = "the evidence"
 	}
 	if strings.HasPrefix(name, "the ") { // a name of the user's is left as it is
 		name = "T" + name[1:]

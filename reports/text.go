@@ -27,7 +27,7 @@ func writeText(w io.Writer, r *Report, o Options) error {
 		p.findings("Skipped", r.with(checks.Skipped), r)
 		p.passes(r)
 	}
-	if err := p.matrix(r); err != nil {
+	if err := p.matrix(r, o.Verbose); err != nil {
 		return err
 	}
 	if err := p.comparison(r, o.Verbose); err != nil {
@@ -201,25 +201,35 @@ func (p *page) passes(r *Report) {
 
 // matrix shows the worst answer of every check on every node. Checks about no
 // node, the layout rules among them, are summed up in a line.
-func (p *page) matrix(r *Report) error {
+func (p *page) matrix(r *Report, verbose bool) error {
 	m := newMatrix(r)
 	if m.elsewhere.total() > 0 {
 		p.blank()
-		p.para("", "Rules about the plan or the whole: "+m.elsewhere.String()+".")
+		p.para("", "Answers about the plan or the whole: "+m.elsewhere.String()+".")
 	}
 	for _, block := range m.blocks(p.width) {
 		p.blank()
 		header := append([]string{"check"}, cleanAll(block.Nodes)...)
 		var rows [][]string
+		idle := 0
 		for _, row := range block.Rows {
+			if !verbose && row.skipped() {
+				idle++
+				continue
+			}
 			cells := []string{clean(row.Check)}
 			for _, s := range row.Cells {
 				cells = append(cells, p.cell(s))
 			}
 			rows = append(rows, cells)
 		}
-		if err := p.grid(0, header, rows); err != nil {
-			return err
+		if len(rows) > 0 {
+			if err := p.grid(0, header, rows); err != nil {
+				return err
+			}
+		}
+		if idle > 0 {
+			p.para("", plural(idle, "more check does not apply here.", "more checks do not apply here."))
 		}
 	}
 	return nil

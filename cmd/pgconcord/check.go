@@ -14,17 +14,18 @@ import (
 )
 
 type checkOptions struct {
-	file    string
-	facts   string
-	flavour string
-	gate    string
-	joiner  string
-	source  string
-	nodes   []string
-	only    []string
-	plan    planFlags
-	waivers waiverFlags
-	connect connectFlags
+	file     string
+	facts    string
+	flavour  string
+	gate     string
+	joiner   string
+	source   string
+	nodes    []string
+	only     []string
+	plan     planFlags
+	waivers  waiverFlags
+	baseline baselineFlags
+	connect  connectFlags
 }
 
 func newCheckCmd(a *app) *cobra.Command {
@@ -51,6 +52,7 @@ post-join after it did.`,
 	}
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
+	o.baseline.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 30*time.Second)
 	fs := cmd.Flags()
 	fs.StringVar(&o.facts, "facts", "", "judge the facts in this file instead of asking the nodes")
@@ -65,6 +67,10 @@ post-join after it did.`,
 
 func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	gate, err := o.parseGate()
+	if err != nil {
+		return err
+	}
+	baseline, err := o.baseline.load(a)
 	if err != nil {
 		return err
 	}
@@ -84,7 +90,11 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = judged.known, judged.findings, judged.facts.Cluster, judged.notes, judged.backups
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
-	return a.publish(reports.New("check", in))
+	r := reports.New("check", in)
+	if baseline != nil {
+		r.ApplyBaseline(baseline)
+	}
+	return a.publish(r)
 }
 
 func (o checkOptions) parseGate() (checks.Gate, error) {

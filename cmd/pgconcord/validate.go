@@ -10,9 +10,10 @@ import (
 )
 
 type validateOptions struct {
-	files   []string
-	plan    planFlags
-	waivers waiverFlags
+	files    []string
+	plan     planFlags
+	waivers  waiverFlags
+	baseline baselineFlags
 }
 
 func newValidateCmd(a *app) *cobra.Command {
@@ -36,11 +37,16 @@ several files are merged into one plan.`,
 	}
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
+	o.baseline.register(cmd.Flags())
 	return cmd
 }
 
 func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	started := a.now()
+	baseline, err := o.baseline.load(a)
+	if err != nil {
+		return err
+	}
 	plan, err := a.loadPlan(ctx, o.files, o.plan)
 	if err != nil {
 		return err
@@ -53,5 +59,9 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	known, findings = a.waive(waivers, plan, known, findings)
 	in := a.reportInput(plan, o.files, started)
 	in.Checks, in.Findings = known, findings
-	return a.publish(reports.New("validate", in))
+	r := reports.New("validate", in)
+	if baseline != nil {
+		r.ApplyBaseline(baseline)
+	}
+	return a.publish(r)
 }
