@@ -30,6 +30,9 @@ func lose(in *Input, name string) {
 // hide makes parts of a node's facts unreadable.
 func hide(in *Input, name string, parts ...catalog.Part) {
 	for _, p := range parts {
+		if p == catalog.PartCommits {
+			on(in, name).Commits = nil
+		}
 		on(in, name).Gaps = append(on(in, name).Gaps, catalog.Failure{Part: p, Attempted: "read it", Reason: "permission denied", Detail: "permission denied", Remedy: "GRANT x TO y;"})
 	}
 }
@@ -229,6 +232,24 @@ var (
 				hide(in, "dc1n2", catalog.PartCommits)
 				pause(in, "dc1n1", "dc1n2")
 			}, []string{"unknown " + edge12}},
+			{"the flavour tells what was applied", "", func(in *Input) {
+				behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
+				last := node1(in).ServerNow.Add(-10 * time.Second)
+				for _, n := range []string{"dc1n1", "dc1n2"} {
+					hide(in, n, catalog.PartCommits)
+				}
+				sub(in, "dc1n1", "dc1n2").LastApplied = &last
+				pause(in, "dc1n1", "dc1n2")
+			}, nil},
+			{"it was applied long ago", "", func(in *Input) {
+				behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
+				last := node1(in).ServerNow.Add(-time.Minute)
+				for _, n := range []string{"dc1n1", "dc1n2"} {
+					hide(in, n, catalog.PartCommits)
+				}
+				sub(in, "dc1n1", "dc1n2").LastApplied = &last
+				pause(in, "dc1n1", "dc1n2")
+			}, []string{"fail " + edge12}},
 			{"no slot", "", func(in *Input) { sub(in, "dc1n1", "dc1n2").Slot = "elsewhere" }, []string{"unknown " + edge12}},
 		},
 		"lag/failover-target-caught-up": {

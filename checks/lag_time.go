@@ -91,25 +91,19 @@ func (l link) keepsUp(e edge) bool {
 // age bounds how old the outstanding changes are; why is set when it cannot be
 // told.
 func (l link) age(e edge, all []edge) (b behind, why string) {
-	for _, end := range []struct {
-		name string
-		f    *catalog.Facts
-	}{{e.provider, e.from}, {e.subscriber, e.to}} {
-		if gap := end.f.Gap(catalog.PartCommits); gap != nil {
-			return b, fmt.Sprintf("%s: %s could not be read: %s", end.name, gap.Part, gap.Detail)
-		}
-	}
-	own := commitOf(e.from, "")
-	if own == nil {
-		return b, fmt.Sprintf("%s has no commit of its own among its newest transactions", e.provider)
+	applied, why := l.applied(e)
+	if why != "" {
+		return b, why
 	}
 	now := e.from.ServerNow
-	applied := commitOf(e.to, l.sub.Origin)
-	if applied == nil {
-		return b, fmt.Sprintf("%s has no commit of %s among its newest transactions", e.subscriber, e.provider)
-	}
-	if first, ok := after(own, applied.At); ok {
-		b.atMost = now.Sub(first)
+	// Without knowing its own commits the provider may have made one right after
+	// the last that was applied.
+	b.atMost = now.Sub(applied)
+	if own := commitOf(e.from, ""); own != nil {
+		b.atMost = 0
+		if first, ok := after(own, applied); ok {
+			b.atMost = now.Sub(first)
+		}
 	}
 	for _, other := range all {
 		if other.provider != e.provider || other.subscriber == e.subscriber || other.to == nil {
@@ -120,13 +114,31 @@ func (l link) age(e edge, all []edge) (b behind, why string) {
 			if c == nil || !within(o.sub.Sets, l.sub.Sets) {
 				continue
 			}
-			if first, ok := after(c, applied.At); ok && now.Sub(first) > b.atLeast {
+			if first, ok := after(c, applied); ok && now.Sub(first) > b.atLeast {
 				b.atLeast, b.witness = now.Sub(first), other.subscriber
 			}
 		}
 	}
 	b.atMost = max(b.atMost, b.atLeast)
 	return b, ""
+}
+
+// applied returns the commit time, by the provider's clock, of the newest
+// transaction that the subscriber applied from it, or why it is not known.
+func (l link) applied(e edge) (at time.Time, why string) {
+	if l.sub.LastApplied != nil {
+		at = *l.sub.LastApplied
+	}
+	if c := commitOf(e.to, l.sub.Origin); c != nil && c.At.After(at) {
+		at = c.At
+	}
+	if !at.IsZero() {
+		return at, ""
+	}
+	if gap := e.to.Gap(catalog.PartCommits); gap != nil {
+		return at, fmt.Sprintf("%s: %s could not be read: %s", e.subscriber, gap.Part, gap.Detail)
+	}
+	return at, fmt.Sprintf("%s has no commit of %s among its newest transactions", e.subscriber, e.provider)
 }
 
 // commitOf returns the commits of an origin in a node's window, or nil.

@@ -192,6 +192,9 @@ type Subscription struct {
 	RawState string   `json:"raw_state"` // the flavour's own word
 	// Delay is the apply delay that somebody set on purpose.
 	Delay time.Duration `json:"delay,omitempty"`
+	// LastApplied is the commit time, by the provider's clock, of the newest
+	// transaction applied from it, where the flavour tells; else see [Facts.Commits].
+	LastApplied *time.Time `json:"last_applied,omitempty"`
 	// ForwardOrigins are the origins whose changes the provider passes on: none
 	// in a mesh, where each node hears from each other itself.
 	ForwardOrigins []string `json:"forward_origins,omitempty"`

@@ -128,7 +128,7 @@ func bdrSubscriptions(p *probe) query {
 		part: PartSubscriptions, what: view, grants: bdrRights,
 		sql: `SELECT DISTINCT ON (s.sub_name) s.sub_name AS name, s.origin_name AS provider, n.interface_connstr AS dsn, s.sub_slot_name AS slot, ` + origin + ` AS origin,
 			s.sub_replication_sets AS sets, s.sub_forward_origins AS forward, s.sub_enabled AS enabled, extract(epoch FROM s.sub_apply_delay)::float8 AS delay,
-			s.subscription_status AS status, ` + errors + `
+			s.subscription_status AS status, to_json(s)->>'last_xact_replay_timestamp' AS last, ` + errors + `
 			FROM bdr.subscription_summary s LEFT JOIN bdr.node_summary n ON n.node_id = s.origin_id` + join + ` ORDER BY s.sub_name`,
 		fill: into(func(f *Facts, rows []struct {
 			Name, Provider, DSN, Slot, Origin, Status string
@@ -136,6 +136,7 @@ func bdrSubscriptions(p *probe) query {
 			Enabled                                   bool
 			Delay                                     float64
 			Errors, Skipped                           int64
+			Last                                      *time.Time // 3.6.1
 		}) {
 			for _, r := range rows {
 				state, ok := bdrStates[strings.ToLower(r.Status)]
@@ -144,7 +145,7 @@ func bdrSubscriptions(p *probe) query {
 				}
 				f.Subscriptions = append(f.Subscriptions, Subscription{Name: r.Name, Provider: r.Provider, Address: schema.Address(r.DSN), Slot: r.Slot, Origin: r.Origin,
 					Sets: r.Sets, Enabled: r.Enabled, State: state, RawState: r.Status, Delay: time.Duration(r.Delay * float64(time.Second)), ForwardOrigins: r.Forward,
-					Errors: r.Errors, Skipped: r.Skipped})
+					Errors: r.Errors, Skipped: r.Skipped, LastApplied: r.Last})
 			}
 		}),
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgconcord/pgconcord/internal/cluster"
@@ -218,4 +219,28 @@ func TestCatalogStringsAreReduced(t *testing.T) {
 	require.NoError(t, err)
 	require.NotContains(t, string(text), "c4n4ry")
 	require.Contains(t, string(text), "h:6000/d")
+}
+
+// Extensions tell before PostgreSQL 14 what it tells itself from then on.
+func TestCommitsThroughExtensions(t *testing.T) {
+	l, err := lab.Up(t.Context(), lab.Options{})
+	lab.Need(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Down()) })
+	read := func(p *probe) []Commit {
+		session, err := cluster.Open(t.Context(), "n", l.Node("dc1n1").DSN(), cluster.Settings{})
+		require.NoError(t, err)
+		defer session.Close()
+		f := &Facts{ServerNow: time.Now()}
+		p.CommitTimestamps = true
+		require.NoError(t, session.Read(t.Context(), "read", func(ctx context.Context, _ pgx.Tx) error { return run(ctx, session, p, []query{commitsQuery(p)}, f) }))
+		require.Empty(t, f.Gaps)
+		return f.Commits
+	}
+	own := read(&probe{VersionNum: 150000, Functions: []string{"pg_catalog.pg_xact_commit_timestamp_origin"}})
+	require.Greater(t, len(own), 1, "seed rows came from several nodes")
+	through := read(&probe{VersionNum: 110000, Functions: []string{"pglogical.xact_commit_timestamp_origin"}})
+	for i := range own {
+		require.Equal(t, own[i].Origin, through[i].Origin)
+		require.Equal(t, own[i].At, through[i].At)
+	}
 }

@@ -162,24 +162,42 @@ var originsQuery = query{
 // commit timestamp: 2,000 take some 30 ms.
 const commitWindow = 2000
 
+// commitOrigin is how the timestamp and origin of a commit g are told on the
+// server: by PostgreSQL from 14 on, before by extensions; "" when not at all.
+func commitOrigin(p *probe) string {
+	const xid = "(g % 4294967296)::text::xid"
+	switch {
+	case p.hasFunction("pg_catalog.pg_xact_commit_timestamp_origin"):
+		return "SELECT t.\"timestamp\", t.roident FROM pg_xact_commit_timestamp_origin(" + xid + ") t"
+	case p.hasFunction("pglogical.xact_commit_timestamp_origin"): // pglogical 2
+		return "SELECT t.\"timestamp\", t.roident FROM pglogical.xact_commit_timestamp_origin(" + xid + ") t"
+	case p.hasFunction("bdr.pg_xact_origin"): // BDR 3.6.11
+		return "SELECT pg_xact_commit_timestamp(" + xid + ") AS \"timestamp\", bdr.pg_xact_origin(" + xid + ") AS roident"
+	}
+	return ""
+}
+
 func commitsQuery(p *probe) query {
+	newest := "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+	if p.VersionNum < 130000 {
+		newest = "txid_snapshot_xmax(txid_current_snapshot())"
+	}
 	return query{
-		part: PartCommits, what: "pg_xact_commit_timestamp_origin()",
+		part: PartCommits, what: "commit timestamps",
 		missing: func(p *probe) (string, string) {
 			switch {
 			case p.InRecovery:
 				return "the server is in recovery", ""
 			case !p.CommitTimestamps:
 				return "track_commit_timestamp is off", "Set track_commit_timestamp = on and restart the server."
-			case !p.hasFunction("pg_catalog.pg_xact_commit_timestamp_origin"):
+			case commitOrigin(p) == "":
 				return "PostgreSQL before 14 does not tell the origin of a commit", ""
 			}
 			return "", ""
 		},
-		sql: fmt.Sprintf(`SELECT CASE WHEN x.roident = 0 THEN '' ELSE coalesce(o.roname, 'origin ' || x.roident) END AS origin, json_agg(x."timestamp" ORDER BY x."timestamp") AS times
-			FROM (SELECT t.* FROM generate_series(greatest(3, pg_snapshot_xmax(pg_current_snapshot())::text::bigint - %d), pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1) g,
-				LATERAL pg_xact_commit_timestamp_origin((g %% 4294967296)::text::xid) t WHERE t."timestamp" IS NOT NULL) x
-			LEFT JOIN pg_replication_origin o ON o.roident = x.roident GROUP BY 1 ORDER BY 1`, commitWindow),
+		sql: fmt.Sprintf(`SELECT CASE WHEN coalesce(x.roident, 0) = 0 THEN '' ELSE coalesce(o.roname, 'origin ' || x.roident) END AS origin, json_agg(x."timestamp" ORDER BY x."timestamp") AS times
+			FROM (SELECT t.* FROM generate_series(greatest(3, %[1]s - %[2]d), %[1]s - 1) g, LATERAL (%[3]s) t WHERE t."timestamp" IS NOT NULL) x
+			LEFT JOIN pg_replication_origin o ON o.roident = x.roident GROUP BY 1 ORDER BY 1`, newest, commitWindow, commitOrigin(p)),
 		fill: into(func(f *Facts, rows []struct {
 			Origin string
 			Times  []time.Time
