@@ -31,7 +31,7 @@ type checkOptions struct {
 func newCheckCmd(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check TOPOLOGY",
+		Use:   "check [TOPOLOGY]",
 		Short: "Judge the running cluster by its plan",
 		Long: `Judges the plan by every layout rule, then asks all nodes at once, in one short
 read-only session each, and judges what they answer: whether the cluster follows
@@ -44,12 +44,11 @@ post-join after it did.`,
 			"pgconcord check topology.yaml --facts facts.json",
 			"pgconcord check topology.yaml --gate pre-join --joiner dc1n3 --source dc1n2",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file = files[0]
-			return runCheck(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file = file
+		return runCheck(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
 	o.baseline.register(cmd.Flags())
