@@ -37,6 +37,13 @@ func newCheckCmd(a *app) *cobra.Command {
 read-only session each, and judges what they answer: whether the cluster follows
 the plan and is healthy. What could not be read is unknown, never a pass.
 
+Barman hosts are read as the plan says: their configuration files (config),
+saved outputs (json_dir), or a command such as ssh (command). Of Barman's own
+commands only diagnose, replication-status, show-servers and list-backups are
+run, which change nothing. "barman check" is not among them: it makes
+directories and may force a checkpoint and a WAL switch. Saved as check.json in
+the json_dir, its output is judged too.
+
 With --gate the checks of a join are run: pre-join before a node joins,
 post-join after it did.`,
 		Example: example(
