@@ -22,6 +22,7 @@ type run struct {
 	origins map[string]map[int64]string
 	done    int
 	total   int
+	paused  time.Duration // waiting for load and lag so far
 }
 
 // Run compares the tables of the plan and returns what it found. An error means
@@ -185,6 +186,11 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 		out.Notes = append(out.Notes, note)
 	}
 	out.Digest = m.name
+	if why, err := r.rest(ctx, t, nodes); err != nil {
+		return err
+	} else if why != "" {
+		out.Notes = append(out.Notes, why)
+	}
 	b, err := r.buckets(ctx, t, s, nodes)
 	if err != nil {
 		return err
@@ -192,6 +198,15 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 	all, err := r.scan(ctx, t, s, nodes, m, b)
 	if err != nil {
 		return err
+	}
+	if m.name == native.name && slices.ContainsFunc(all, func(s scanned) bool { return cannotCompute(s.err) }) {
+		// A value that one of the native functions does not take.
+		m = with256
+		out.Digest = m.name
+		out.Notes = append(out.Notes, "the native digest cannot be computed of every value: compared by SHA-256")
+		if all, err = r.scan(ctx, t, s, nodes, m, b); err != nil {
+			return err
+		}
 	}
 	var ok []string
 	var good []scanned
