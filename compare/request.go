@@ -37,12 +37,13 @@ type Request struct {
 	// is nothing to wait for before suspects are read again.
 	Static bool
 
-	Policy       Policy        // how a majority is found; zero: simple majority
-	SampleLimit  int           // differences listed with evidence per table; default 1000
-	BucketRows   int           // rows per bucket; default 1000
-	ChunkPages   int           // pages of a big table that the first statement reads; default 65536, 512 MB
-	FenceTimeout time.Duration // default 1 min
-	Rounds       int           // rechecks of a suspect that goes on changing; default 6
+	Policy         Policy        // how a majority is found; zero: simple majority
+	SampleLimit    int           // differences listed with evidence per table; default 1000
+	BucketRows     int           // rows per bucket; default 1000
+	MaxConnections int           // to one node; default 2, of which one is used today
+	ChunkPages     int           // pages of a big table that the first statement reads; default 65536, 512 MB
+	FenceTimeout   time.Duration // default 1 min
+	Rounds         int           // rechecks of a suspect that goes on changing; default 6
 
 	// Limits beyond which the run waits before it goes on; each wait is an Event
 	// and a note of the result. Zero: no limit.

@@ -26,8 +26,8 @@ type run struct {
 }
 
 // Run compares the tables of the plan and returns what it found. An error means
-// that nothing could be judged at all: a request that names what is not there
-// ([*RequestError]), or an interrupted context. Whatever else goes wrong is in
+// that a request names what is not there ([*RequestError]), or that the context
+// ended: the result then holds the tables done so far. Whatever else goes wrong is in
 // the result, and makes it incomplete.
 func Run(ctx context.Context, req Request) (*Result, error) {
 	req = req.defaults()
@@ -46,18 +46,18 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 	r.total = len(tasks)
 	for _, t := range tasks {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			break
 		}
 		out.Tables = append(out.Tables, r.table(ctx, t))
 		r.done++
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		out.Reasons = append(out.Reasons, fmt.Sprintf("interrupted after %d of %d tables", r.done, r.total))
 	}
 	out.Fence = r.fencer.report()
 	out.Verdict = verdictOf(out)
 	out.Finished = time.Now().UTC()
-	return out, nil
+	return out, ctx.Err()
 }
 
 func verdictOf(r *Result) Verdict {
