@@ -79,6 +79,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newExplainCmd(a),
 		newGrantsCmd(a),
 		newDemoCmd(a),
+		newManCmd(a),
 		newVersionCmd(a),
 	)
 	return root
