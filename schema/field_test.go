@@ -25,8 +25,9 @@ func TestTopologiesOfTheFieldKeepEveryRule(t *testing.T) {
 	}
 }
 
-// A mesh on one machine, as a laboratory has it, breaks no rule of error severity.
-func TestAMeshOnOneMachineHasNoErrors(t *testing.T) {
+// A mesh on one machine, as a laboratory has it, breaks no rule: the loopback is
+// reachable by all and overheard by nobody.
+func TestAMeshOnOneMachineKeepsEveryRule(t *testing.T) {
 	b, err := os.ReadFile(worldwide)
 	require.NoError(t, err)
 	port := 10000
@@ -36,15 +37,7 @@ func TestAMeshOnOneMachineHasNoErrors(t *testing.T) {
 	})
 	p, err := Load(t.Context(), []Input{{Name: "lab.yaml", Data: local}}, Options{})
 	require.NoError(t, err)
-	severity := map[string]Severity{}
-	for _, r := range p.Rules {
-		severity[r.Name] = r.Severity
-	}
-	require.NotEmpty(t, p.Violations)
-	for _, v := range p.Violations {
-		require.Equal(t, "layout/dsn-tls", v.Rule, v.Message)
-		require.Equal(t, Warning, severity[v.Rule])
-	}
+	require.Empty(t, p.Violations, listing(p.Violations))
 }
 
 func cueTool(t *testing.T, args ...string) (stdout, stderr string, ok bool) {

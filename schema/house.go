@@ -10,7 +10,7 @@ func HouseRules(policy []Input) ([]Rule, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := compile(cuecontext.New(), house)
+	v, err := compile(cuecontext.New(), house, facts(nil))
 	if err != nil {
 		return nil, &InputError{Problems: syntaxProblems("policy", err)}
 	}

@@ -99,18 +99,18 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 // evaluate is load without the policy's text.
 func (l *loading) evaluate(inputs []Input, house []*ast.File) (*Plan, error) {
 	ctx := cuecontext.New() // one for each run: it never frees what it has seen
-	l.enter("compiling the rules")
-	schema, err := compile(ctx, house)
-	if err != nil {
-		return nil, badPolicy(err)
-	}
 	l.enter("reading the topology")
 	in, err := merge(ctx, inputs)
 	if err != nil {
 		return nil, err
 	}
+	l.enter("compiling the rules")
+	schema, err := compile(ctx, house, facts(in.dsns))
+	if err != nil {
+		return nil, badPolicy(err)
+	}
 	l.enter("evaluating the topology and its rules")
-	u := schema.FillPath(pathFacts, facts(in.dsns)).Unify(in.value)
+	u := schema.Unify(in.value)
 	def := schema.LookupPath(pathTopology)
 	if err := wellFormed(u, def, in.value); err != nil {
 		l.enter("checking the shape")

@@ -73,3 +73,49 @@ func strip(vs []Violation) []string {
 	}
 	return out
 }
+
+// Each file may say a part; what two of them say must agree.
+func TestSeveralFilesAreMerged(t *testing.T) {
+	whole := load(t, worldwide)
+	b, err := os.ReadFile(worldwide)
+	require.NoError(t, err)
+	var tree map[string]any
+	require.NoError(t, yaml.Unmarshal(b, &tree))
+	part := func(name string, fields ...string) Input {
+		m := map[string]any{}
+		for _, f := range fields {
+			m[f] = tree[f]
+		}
+		data, err := json.MarshalIndent(m, "", "  ")
+		require.NoError(t, err)
+		return Input{Name: name, Data: data}
+	}
+	ins := []Input{part("a.json", "name", "versions", "datacenters", "nodes"), part("b.yaml", "name", "reference", "shards"), part("c.cue", "barman", "policy")}
+	p, err := Load(context.Background(), ins, Options{})
+	require.NoError(t, err)
+	require.Empty(t, p.Violations)
+	require.Equal(t, whole.Topology.Nodes, p.Topology.Nodes)
+	require.Equal(t, "a.json", p.Topology.Pos("nodes", "dc1n1").File)
+	require.Equal(t, "b.yaml", p.Topology.Pos("shards", "first").File)
+	require.Equal(t, "c.cue", p.Topology.Pos("barman", "barman-a", "sources", "0", "slot").File)
+	require.NotEqual(t, whole.Digest, p.Digest)
+
+	// A node in two parts, and a finding in the second file.
+	ins = append(ins, Input{Name: "d.yaml", Data: []byte("nodes:\n  dc1n1: {kind: witness}\n")})
+	p, err = Load(context.Background(), ins, Options{})
+	require.NoError(t, err)
+	require.Contains(t, listing(p.Violations), "b.yaml:")
+	require.Equal(t, Position{"d.yaml", 2, 11}, p.Topology.Pos("nodes", "dc1n1", "kind"))
+
+	ins = append(ins, Input{Name: "e.yaml", Data: []byte("name: another\n")})
+	_, err = Load(context.Background(), ins, Options{})
+	require.EqualError(t, err, "a.json:14:4: name: two values that differ, at a.json:14:11 and e.yaml:1:7 (keep one of them)")
+}
+
+// The evaluator answers the same, in the same order, every time.
+func TestFindingsDoNotDependOnTheRun(t *testing.T) {
+	first := listing(load(t, topologies+"/broken.yaml").Violations)
+	for range 3 {
+		require.Equal(t, first, listing(load(t, topologies+"/broken.yaml").Violations))
+	}
+}

@@ -2,6 +2,7 @@ package schema
 
 import (
 	"embed"
+	"encoding/json"
 	"fmt"
 	"io/fs"
 
@@ -41,9 +42,17 @@ func Files() []Input {
 const ours = "pgconcord:schema/"
 
 // compile builds the embedded package together with house rules, which are
-// files of the same package.
-func compile(ctx *cue.Context, house []*ast.File) (cue.Value, error) {
+// files of the same package, and with facts, which are a file more: filling
+// them in later would evaluate everything once more.
+func compile(ctx *cue.Context, house []*ast.File, f factTables) (cue.Value, error) {
 	inst := build.NewContext().NewInstance("", nil)
+	known, err := json.Marshal(f)
+	if err != nil {
+		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
+	}
+	if err := inst.AddFile(ours+"facts.cue", append([]byte("package topology\n#facts: "), known...)); err != nil {
+		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
+	}
 	for _, f := range Files() {
 		if f.Name == vetFile {
 			continue

@@ -15,7 +15,6 @@ import (
 
 var (
 	pathRules    = cue.ParsePath("#rules")
-	pathFacts    = cue.ParsePath("#facts")
 	pathTopology = cue.ParsePath("#Topology")
 	final        = []cue.Option{cue.Concrete(true), cue.Final()}
 )
@@ -40,7 +39,7 @@ func (e *BrokenRuleError) Error() string {
 }
 
 var builtin = sync.OnceValues(func() ([]Rule, error) {
-	v, err := compile(cuecontext.New(), nil)
+	v, err := compile(cuecontext.New(), nil, facts(nil))
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +60,7 @@ func readRules(v cue.Value) ([]Rule, error) {
 	var out []Rule
 	for it.Next() {
 		r := it.Value()
-		on, err := r.LookupPath(cue.ParsePath("enabled")).Bool()
+		on, err := r.LookupPath(cue.MakePath(cue.Str("enabled"))).Bool()
 		if err != nil {
 			return nil, err
 		}
@@ -75,8 +74,8 @@ func readRules(v cue.Value) ([]Rule, error) {
 	return out, nil
 }
 
-func text(v cue.Value, path string) string {
-	s, _ := v.LookupPath(cue.ParsePath(path)).String() // absent and default read as ""
+func text(v cue.Value, field string) string {
+	s, _ := v.LookupPath(cue.MakePath(cue.Str(field))).String() // absent and default read as ""
 	return s
 }
 
@@ -93,7 +92,7 @@ func violations(u cue.Value, rules []Rule, positions map[string]Position) ([]Vio
 			broken = append(broken, brokenRule(rule.Name, err))
 			continue
 		}
-		it, err := r.LookupPath(cue.ParsePath("violations")).List()
+		it, err := r.LookupPath(cue.MakePath(cue.Str("violations"))).List()
 		if err != nil {
 			broken = append(broken, brokenRule(rule.Name, err))
 			continue
@@ -116,7 +115,7 @@ func violations(u cue.Value, rules []Rule, positions map[string]Position) ([]Vio
 
 func violation(rule string, x cue.Value, positions map[string]Position) (Violation, error) {
 	v := Violation{Rule: rule, Message: text(x, "message"), Found: text(x, "found"), Expect: text(x, "expected")}
-	subject := x.LookupPath(cue.ParsePath("subject"))
+	subject := x.LookupPath(cue.MakePath(cue.Str("subject")))
 	if at := text(x, "at"); at != "" {
 		p := cue.ParsePath(at)
 		if p.Err() != nil {
@@ -128,7 +127,7 @@ func violation(rule string, x cue.Value, positions map[string]Position) (Violati
 	} else {
 		return v, &BrokenRuleError{rule, position(subject.Pos()), "its subject is no reference to a value of the topology; write it as nodes[n].dsn, not as a copy"}
 	}
-	rel, err := x.LookupPath(cue.ParsePath("related")).Fields()
+	rel, err := x.LookupPath(cue.MakePath(cue.Str("related"))).Fields()
 	if err != nil {
 		return v, nil // none
 	}

@@ -135,7 +135,7 @@ func (c *checker) cueErrors(err error, at string) {
 		seen[path] = true
 		var also []string
 		for _, p := range errors.Positions(e) {
-			if q := position(p); !strings.HasPrefix(q.File, ours) {
+			if q := position(p); !strings.HasPrefix(q.File, ours) && (q.Line > 1 || q.Column > 1) { // not the whole file
 				also = append(also, q.String())
 			}
 		}
