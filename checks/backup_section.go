@@ -8,6 +8,7 @@ import (
 
 	"github.com/pgconcord/pgconcord/internal/barman"
 	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/schema"
 )
 
@@ -81,7 +82,11 @@ func factsOf(in Input, node string, parts ...catalog.Part) (*catalog.Facts, stri
 		return nil, fmt.Sprintf("node %s was not read", node)
 	}
 	if g := n.Facts.Gap(parts...); g != nil {
-		why := fmt.Sprintf("node %s: %s could not be read: %s", node, g.Part, g.Reason)
+		reason := g.Reason
+		if (reason == string(cluster.Failed) || reason == catalog.NotInRelease) && g.Detail != "" {
+			reason = g.Detail // says more than that it failed
+		}
+		why := fmt.Sprintf("node %s: %s could not be read: %s", node, g.Part, reason)
 		if g.Remedy != "" {
 			why += "; " + g.Remedy
 		}

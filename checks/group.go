@@ -49,11 +49,13 @@ func ofGroup(judge func(Input) []Finding) func(Input) []Finding {
 func eachMember(judge func(node) []Finding, parts ...catalog.Part) func(Input) []Finding {
 	return func(in Input) []Finding {
 		none := noGroup(in)
-		return eachNode(func(n node) []Finding {
+		return eachNode(func(n node) []Finding { // gaps are judged here: not each of them is unknown
 			if none != nil && none[0].Status == Skipped {
 				return slices.Clone(none)
 			}
-			if g := n.f.Gap(parts...); g != nil {
+			if g := n.f.Gap(parts...); g != nil && g.Reason == catalog.NotInRelease {
+				return []Finding{skip("%s", g.Detail)}
+			} else if g != nil {
 				return []Finding{unknown("%s: %s", g.Part, g.Detail+prefixed("; ", g.Remedy))}
 			}
 			if !grouped(n.f.Flavour) {

@@ -17,7 +17,6 @@ type commonFlags struct {
 	quiet     bool
 	verbose   bool
 	logFormat string
-	config    string
 }
 
 func (f commonFlags) threshold() reports.FailOn {
@@ -56,7 +55,7 @@ func newRootCmd(a *app) *cobra.Command {
 			return nil
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
+		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	p := root.PersistentFlags()
@@ -65,7 +64,6 @@ func newRootCmd(a *app) *cobra.Command {
 	p.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, no log but errors, and of the text format only the verdict")
 	p.BoolVarP(&a.flags.verbose, "verbose", "v", false, "passes and skipped checks too, and a log of what is done")
 	p.StringVar(&a.flags.logFormat, "log-format", "text", "form of the log on standard error: text, json")
-	p.StringVar(&a.flags.config, "config", "", "file of defaults for flags; without it pgconcord.cue or pgconcord.yaml in the working directory. Every flag is also read from the environment: PGCONCORD_FAIL_ON is --fail-on")
 	root.AddCommand(
 		newValidateCmd(a),
 		newCheckCmd(a),
@@ -79,17 +77,13 @@ func newRootCmd(a *app) *cobra.Command {
 		newExplainCmd(a),
 		newGrantsCmd(a),
 		newDemoCmd(a),
-		newManCmd(a),
 		newVersionCmd(a),
 	)
 	return root
 }
 
 // start judges the common flags before a command does anything.
-func (a *app) start(cmd *cobra.Command) error {
-	if err := a.configure(cmd); err != nil {
-		return err
-	}
+func (a *app) start() error {
 	if _, err := reports.ParseFailOn(a.flags.failOn); err != nil {
 		return usagef("--fail-on: %w", err)
 	}

@@ -239,7 +239,7 @@ func bdrLocks(p *probe) query {
 // bdrLogging reads where conflicts are recorded: releases differ in whether the
 // table is filled by default, so an empty history proves nothing by itself.
 var bdrLogging = query{
-	part: PartConflicts, what: "bdr.node_log_config", grants: append(slices.Clone(bdrRights), "GRANT SELECT ON bdr.node_log_config TO %s"),
+	part: PartConflicts, what: "bdr.node_log_config", grants: append(slices.Clone(bdrRights), "GRANT SELECT ON bdr.node_log_config TO %s"), newer: true,
 	missing: func(p *probe) (string, string) {
 		if !p.has("bdr.node_log_config", "log_to_file", "log_to_table") {
 			return "this release has no relation bdr.node_log_config: it came with BDR 3.6.17", "Upgrade, or look for the settings of bdr.alter_node_add_log_config by hand."
@@ -250,6 +250,22 @@ var bdrLogging = query{
 		ELSE log_name || ' (some types only)' END AS subject, log_to_table AS to_table, log_to_file AS to_log
 		FROM bdr.node_log_config ORDER BY log_name`,
 	fill: into(func(f *Facts, rows []ConflictLog) { f.Conflicts = rows }),
+}
+
+// bdrHistory counts the conflicts that are kept, for 30 days by default. It says
+// something only where the table is written at all; conflicts of tables that
+// the role may not read are hidden by row-level security.
+var bdrHistory = query{
+	part: PartHistory, what: "bdr.conflict_history_summary", grants: append(slices.Clone(bdrRights), "GRANT bdr_read_all_conflicts TO %s"),
+	sql: "SELECT count(*) AS total FROM bdr.conflict_history_summary",
+	fill: into(func(f *Facts, rows []struct{ Total int64 }) {
+		for i := range f.Conflicts {
+			if f.Conflicts[i].ToTable {
+				f.Conflicts[i].Total = &rows[0].Total
+				return
+			}
+		}
+	}),
 }
 
 var bdrSequences = query{

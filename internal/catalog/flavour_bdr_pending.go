@@ -33,7 +33,7 @@ func bdrPending(p *probe) query {
 	add("bdr.node", []string{"node_name", "node_id", "node_join_finished"}, // 5
 		"SELECT 'unfinished join', n.node_name::text, '', 'node_join_finished is false', NULL FROM bdr.node n JOIN bdr.node_summary s ON s.node_id = n.node_id WHERE NOT n.node_join_finished AND s.peer_state_name NOT LIKE '%PART%'")
 	return query{
-		part: PartProgress, what: "bdr.node_catchup_info and its like", grants: grants,
+		part: PartProgress, what: "bdr.node_catchup_info and its like", grants: grants, newer: true,
 		missing: func(p *probe) (string, string) {
 			if len(parts) == 1 {
 				return "this release shows no joins under way beside the states of nodes", ""
@@ -49,7 +49,7 @@ func bdrPending(p *probe) query {
 // slots move on by it, every bdr.replay_progress_frequency.
 func bdrProgress(p *probe) query {
 	return query{
-		part: PartPeerProgress, what: "bdr.node_peer_progress", grants: bdrRights,
+		part: PartPeerProgress, what: "bdr.node_peer_progress", grants: bdrRights, newer: true,
 		missing: func(p *probe) (string, string) {
 			if !p.has("bdr.node_peer_progress", "node_id", "last_update_recv_time") {
 				return "this release has no relation bdr.node_peer_progress: it came with BDR 3.7", ""
@@ -84,6 +84,9 @@ var bdrEdition = query{
 // bdrCommon is what every line reads.
 func bdrCommon(p *probe) []query {
 	q := []query{bdrGroup(p), bdrNodes(p), bdrSubscriptions(p), bdrNames(p), bdrOrigins(p), raftQuery(p), bdrLocks(p), bdrLogging, bdrSettings, bdrPending(p), bdrProgress(p)}
+	if p.has("bdr.conflict_history_summary") && p.has("bdr.node_log_config") {
+		q = append(q, bdrHistory)
+	}
 	if p.has("bdr.sequences", "nspname", "relname", "seqkind") {
 		q = append(q, bdrSequences)
 	}

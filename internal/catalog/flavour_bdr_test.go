@@ -144,6 +144,9 @@ func TestGroupFlavours(t *testing.T) {
 			exec(t, `INSERT INTO bdr_standin.catchup (node_name, source_name) VALUES ('dc1n2', 'dc1n1'), ('dr1n1', 'dc1n1')`)
 			exec(t, `UPDATE bdr_standin.catchup SET state = 40 WHERE node_name = 'dr1n1'`)
 			exec(t, `ALTER DATABASE app SET bdr.ddl_replication = 'off'`)
+			exec(t, `INSERT INTO bdr_standin.applied_stat VALUES ('dr1n2_to_dc1n1', 7, 2)`)
+			exec(t, `INSERT INTO bdr_standin.conflict (conflict_type, conflict_resolution) VALUES ('update_missing', 'skip'), ('insert_exists', 'apply_remote')`)
+			exec(t, `INSERT INTO bdr_standin.log_config VALUES ('all', true, true, NULL, NULL)`)
 			exec(t, `SELECT pg_create_logical_replication_slot('bdr_app_bdrgroup_gone', 'pglogical_output')`)
 			exec(t, `SELECT pg_create_logical_replication_slot('bdr_app_bdrgroup_dr1n1', 'pglogical_output')`)
 			f := read(t)
@@ -163,6 +166,12 @@ func TestGroupFlavours(t *testing.T) {
 			require.Equal(t, line.name == "3.6.4", f.Locks[0].Age == 0, "times of locks came with 3.6.14")
 			if line.name != "3.6.4" {
 				require.Equal(t, []catalog.Pending{{Kind: "catch-up", Node: "dc1n2", Peer: "dc1n1", State: "30"}}, f.Pending)
+			}
+			if line.name != "3.6.4" {
+				require.Equal(t, []int64{7, 2}, []int64{f.Subscriptions[4].Errors, f.Subscriptions[4].Skipped})
+				require.Len(t, f.Conflicts, 1)
+				require.Equal(t, int64(2), *f.Conflicts[0].Total)
+				require.Empty(t, f.Conflicts[0].Subject)
 			}
 			require.Equal(t, "off", f.Settings["bdr.ddl_replication"])
 			require.Contains(t, f.Defaults, catalog.SettingDefault{Database: "app", Name: "bdr.ddl_replication", Value: "off"})

@@ -12,7 +12,12 @@ const (
 	PartDefaults Part = "settings of roles and databases"
 
 	PartPeerProgress Part = "replay progress of peers"
+	PartHistory      Part = "conflict history"
 )
+
+// NotInRelease is the reason of a gap that no right and no setting would close:
+// the release does not have what was to be read.
+const NotInRelease = "not in this release"
 
 // OwnedName is a slot or origin that the flavour makes on this node, so that a
 // stranger can be told from its own. The name is the one its catalog shows, or

@@ -31,6 +31,9 @@ type query struct {
 	// missing says why the statement cannot be run on this server at all, "" when
 	// it can; remedy how to change that.
 	missing func(p *probe) (why, remedy string)
+	// newer says that what is missing came with a later release of the flavour:
+	// there is nothing that could be seen with other rights or settings.
+	newer bool
 }
 
 // into decodes rows into values of T and hands them on.
@@ -117,7 +120,11 @@ func next(pipe *pgconn.Pipeline) (value []byte, err error) {
 func (q query) hopeless(p *probe) *Failure {
 	if q.missing != nil {
 		if why, remedy := q.missing(p); why != "" {
-			return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: string(cluster.Failed), Detail: why, Remedy: remedy}
+			reason := string(cluster.Failed)
+			if q.newer {
+				reason = NotInRelease
+			}
+			return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: reason, Detail: why, Remedy: remedy}
 		}
 	}
 	if q.member != "" && !p.Superuser && !p.Member[q.member] {

@@ -44,6 +44,7 @@ var baseConfig = []string{
 	"unix_socket_directories = ''",
 	"dynamic_shared_memory_type = mmap",
 	"fsync = off",
+	"jit = off", // compiling takes seconds for views over empty catalogs
 	"wal_level = logical",
 	"track_commit_timestamp = on",
 	"max_wal_senders = 24",

@@ -110,6 +110,13 @@ CREATE TABLE bdr_standin.failed (       -- 6.4: transactions that apply gave up 
     pending_changes bigint NOT NULL DEFAULT 0
 );
 
+-- What apply has counted for a subscription; one without a row has counted nothing.
+CREATE TABLE bdr_standin.applied_stat (
+    sub_name   name PRIMARY KEY,
+    nerror     bigint NOT NULL DEFAULT 0,
+    nskippedtx bigint NOT NULL DEFAULT 0
+);
+
 CREATE TABLE bdr_standin.worker_error (
     sub_name           name,
     worker_role        int NOT NULL DEFAULT 3,

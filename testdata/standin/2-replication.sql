@@ -115,3 +115,18 @@ CREATE VIEW bdr_standin.worker_errors AS
            (ARRAY['manager', 'receiver', 'writer', 'output', 'extension'])[e.worker_role] AS worker_role_name, NULL::int4 AS worker_pid, e.error_time, now() - e.error_time AS error_age,
            e.error_message, NULL::text AS error_context_message, NULL::oid AS remoterelid, NULL::oid AS subwriter_id, NULL::name AS subwriter_name
       FROM bdr_standin.worker_error e LEFT JOIN bdr_standin.subscriptions s USING (sub_name);
+
+-- Counters of apply: only errors and skips can be set.
+CREATE VIEW bdr_standin.stat_subscription AS
+    SELECT s.sub_name, s.sub_id AS subid, NULL::double precision AS mean_apply_time, 0::bigint AS nconnect, 0::bigint AS ncommit, 0::bigint AS nabort,
+           coalesce(a.nerror, 0) AS nerror, coalesce(a.nskippedtx, 0) AS nskippedtx, 0::bigint AS ninsert, 0::bigint AS nupdate, 0::bigint AS ndelete,
+           0::bigint AS ntruncate, 0::bigint AS nddl, 0::bigint AS ndeadlocks, 0::bigint AS nretries, 0::bigint AS nstream_writer,
+           0::bigint AS nstream_file, 0::bigint AS nstream_commit, 0::bigint AS nstream_abort, 0::bigint AS nstream_start, 0::bigint AS nstream_stop,
+           0::bigint AS nstream_prepare, 0::bigint AS nstream_insert, 0::bigint AS nstream_update, 0::bigint AS nstream_delete,
+           0::bigint AS nstream_truncate, 0::bigint AS shared_blks_hit, 0::bigint AS shared_blks_read, 0::bigint AS shared_blks_dirtied,
+           0::bigint AS shared_blks_written, NULL::double precision AS blk_read_time, NULL::double precision AS blk_write_time,
+           NULL::timestamp with time zone AS connect_time, NULL::timestamp with time zone AS last_disconnect_time, NULL::pg_lsn AS start_lsn,
+           0::bigint AS retries_at_same_lsn, 0::bigint AS curr_ncommit, 0::bigint AS npre_commit_confirmations, 0::bigint AS npre_commit,
+           0::bigint AS ncommit_prepared, 0::bigint AS nabort_prepared, 0::bigint AS nprovisional_waits, 0::bigint AS ntuple_waits,
+           0::bigint AS ncommit_waits, NULL::timestamp with time zone AS stats_reset
+      FROM bdr_standin.subscriptions s LEFT JOIN bdr_standin.applied_stat a USING (sub_name);

@@ -100,3 +100,9 @@ CREATE VIEW bdr.group_raft_details AS
 CREATE VIEW bdr.group_versions_details AS
     SELECT n.node_id, n.node_name, current_setting('server_version') AS postgres_version, '3.7.23'::text AS pglogical_version, u.version AS bdr_version, u.edition AS bdr_edition
       FROM bdr_standin.nodes n CROSS JOIN bdr_standin.setup u;
+
+CREATE VIEW bdr.stat_subscription AS
+    SELECT sub_name, subid, nconnect, ncommit, nabort, nerror, nskippedtx, ninsert, nupdate, ndelete, ntruncate, nddl, ndeadlocks, nretries,
+           shared_blks_hit, shared_blks_read, shared_blks_dirtied, shared_blks_written, blk_read_time, blk_write_time, connect_time,
+           last_disconnect_time, start_lsn, retries_at_same_lsn, curr_ncommit
+      FROM bdr_standin.stat_subscription;

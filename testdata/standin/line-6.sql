@@ -131,3 +131,11 @@ CREATE VIEW bdr.subscription_error_status AS
     SELECT s.sub_name, s.sub_enabled, f.disable_reason, 'keep_retrying'::text AS effective_error_policy, 3 AS max_retries, 0 AS current_retries, NULL::int AS max_skips,
            coalesce(f.total_skips, 0) AS total_skips, coalesce(f.pending_changes, 0) AS pending_changes
       FROM bdr_standin.subscriptions s LEFT JOIN bdr_standin.failed f USING (sub_name);
+
+CREATE VIEW bdr.stat_subscription AS
+    SELECT sub_name, subid, mean_apply_time, nconnect, ncommit, nabort, nerror, nskippedtx, ninsert, nupdate, ndelete, ntruncate, nddl, ndeadlocks,
+           nretries, nstream_writer, nstream_file, nstream_commit, nstream_abort, nstream_start, nstream_stop, nstream_prepare, nstream_insert,
+           nstream_update, nstream_delete, nstream_truncate, shared_blks_hit, shared_blks_read, shared_blks_dirtied, shared_blks_written,
+           blk_read_time, blk_write_time, connect_time, last_disconnect_time, start_lsn, retries_at_same_lsn, curr_ncommit, npre_commit_confirmations,
+           npre_commit, ncommit_prepared, nabort_prepared, nprovisional_waits, ntuple_waits, ncommit_waits, stats_reset
+      FROM bdr_standin.stat_subscription;

@@ -54,6 +54,7 @@ func TestLinesHaveTheDocumentedColumns(t *testing.T) {
 		t.Run(line.Name, func(t *testing.T) {
 			require.NoError(t, standin.Load(ctx, l, line.Name))
 			n := l.Node("dc1n1")
+			require.NoError(t, l.Settle(ctx)) // the edge that the line before switched off and on
 
 			var got []string
 			rows, err := n.Rows(ctx, `SELECT 'bdr.' || c.relname || '.' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod)
@@ -97,9 +98,10 @@ func TestLinesHaveTheDocumentedColumns(t *testing.T) {
 			// A fault of the mesh shows through it.
 			require.NoError(t, l.DisableEdge(ctx, "dc1n1", "dr1n2"))
 			require.NoError(t, n.Exec(ctx, "SELECT pg_logical_emit_message(false, 'test', repeat('x', 100000))"))
-			lag, err := n.Scalar(ctx, "SELECT (replay_lag_bytes > 100000 AND NOT active AND state = 'disconnected')::text FROM bdr.node_slots WHERE target_name = 'dr1n2'")
-			require.NoError(t, err)
-			require.Equal(t, "true", lag)
+			require.Eventually(t, func() bool { // the walsender ends a moment after the subscription is off
+				lag, err := n.Scalar(ctx, "SELECT (replay_lag_bytes > 100000 AND NOT active AND state = 'disconnected')::text FROM bdr.node_slots WHERE target_name = 'dr1n2'")
+				return err == nil && lag == "true"
+			}, time.Minute, 50*time.Millisecond)
 			status, err := l.Node("dr1n2").Scalar(ctx, "SELECT subscription_status FROM bdr.subscription_summary WHERE origin_name = 'dc1n1'")
 			require.NoError(t, err)
 			require.Equal(t, "disabled", status)
