@@ -159,6 +159,9 @@ func systemIDCompared(s section) Finding {
 	if !l.Known() {
 		dark = append(dark, s.unread("view of its source"))
 	}
+	if _, why := s.facts(catalog.PartSlots, catalog.PartSenders); why != "" {
+		dark = append(dark, why)
+	}
 	return unknown("nobody has compared the system identifiers of server %s and its source: %s", s.plan.Server, strings.Join(dark, "; ")).
 		evidence("", "one system identifier", "")
 }

@@ -145,7 +145,10 @@ func TestBackupsOfTheLab(t *testing.T) {
 			if err := l.Node("dc2n1").Start(ctx); err != nil {
 				return err
 			}
-			return l.StartWALReceiver(ctx, "barman-b", "dc2n1")
+			if err := l.StartWALReceiver(ctx, "barman-b", "dc2n1"); err != nil {
+				return err
+			}
+			return l.Settle(ctx) // its edges are down for a while
 		})
 		want := map[string]string{
 			"wal-streaming": "unknown: node dc2n1", "slot-active": "unknown: node dc2n1", "source-as-declared": "unknown: node dc2n1",

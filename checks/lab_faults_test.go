@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pgconcord/pgconcord/internal/barman"
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/internal/lab"
@@ -77,7 +78,7 @@ func TestUnreadableNode(t *testing.T) {
 			if name == "no string at all" {
 				lookAt(plan, victim, "host='")
 			}
-			in := Input{Plan: plan, Cluster: catalog.Read(t.Context(), plan, catalog.Settings{Session: tc.session}), Now: time.Now()}
+			in := Input{Plan: plan, Cluster: catalog.Read(t.Context(), plan, catalog.Settings{Session: tc.session}), Barman: barman.Read(t.Context(), plan), Now: time.Now()}
 			require.NotNil(t, in.Cluster.Nodes[victim].Failure)
 			require.Equal(t, string(tc.reason), in.Cluster.Nodes[victim].Failure.Reason, in.Cluster.Nodes[victim].Failure.Detail)
 			fs := Run(in, Options{})
@@ -131,6 +132,7 @@ func TestNodeDown(t *testing.T) {
 	require.NoError(t, l.Node("dr1n2").Crash())
 	t.Cleanup(func() {
 		require.NoError(t, l.Node("dr1n2").Start(context.Background()))
+		require.NoError(t, l.StartWALReceiver(context.Background(), "barman-dr", "dr1n2"))
 		require.NoError(t, l.Settle(context.Background()))
 	})
 	in := readLab(t, plan, catalog.Settings{})

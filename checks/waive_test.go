@@ -92,6 +92,8 @@ func TestApply(t *testing.T) {
 		"14 days before its end":            {waiver("lag/bytes", "a1", "", "2026-12-05"), lags(), []checks.Status{waived, pass, unknown, pass}, pass, fail, pass, pass},
 		"15 days before its end":            {waiver("lag/bytes", "a1", "", "2026-12-06"), lags(), []checks.Status{waived, pass, unknown, pass}, pass, pass, pass, pass},
 		"one shard of the plan":             {waiver("layout/shard-min-replicas", "", "shards.first.*", later), []checks.Finding{shard("first"), shard("second")}, []checks.Status{waived, fail}, pass, pass, pass, pass},
+		"a name in quotes":                  {waiver("backup/source-colocated", "", "barman.barman-a.sources*", later), []checks.Finding{finding("backup/source-colocated", fail, "", `barman."barman-a".sources[0].node`)}, []checks.Status{waived}, pass, pass, pass, pass},
+		"every name in quotes":              {waiver("backup/source-colocated", "", "barman.barman-?.sources*", later), []checks.Finding{finding("backup/source-colocated", fail, "", `barman."barman-a".sources[0].node`)}, []checks.Status{fail}, pass, pass, pass, fail},
 		"every shard of the plan":           {waiver("layout/shard-min-replicas", "", "shards.*", later), []checks.Finding{shard("first")}, []checks.Status{fail}, pass, pass, pass, fail},
 		"a shard whatever its path":         {waiver("layout/shard-min-replicas", "", "*first*", later), []checks.Finding{shard("first")}, []checks.Status{waived}, pass, pass, pass, pass},
 		"findings about waivers are beyond": {waiver("waivers/*", "", "waivers.w", later), lags(), []checks.Status{fail, pass, unknown, pass}, pass, pass, fail, pass},

@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"strings"
 	"time"
 
 	"github.com/pgconcord/pgconcord/schema"
@@ -47,8 +48,12 @@ func (w Waiver) Expired(now time.Time) bool { return w.daysLeft(now) < 0 }
 // covers reports whether the waiver speaks of the finding, whatever its status.
 func (w Waiver) covers(f Finding) bool { return glob(w.Rule, f.Check) && w.matches(f.Subject) }
 
+// matches compares patterns with a subject. A path of the plan has names with
+// other than letters and digits in quotes, barman."barman-a".sources[0]; a
+// pattern may leave them out.
 func (w Waiver) matches(s Subject) bool {
-	return globOrAny(w.Subject.Node, s.Node) && globOrAny(w.Subject.Peer, s.Peer) && globOrAny(w.Subject.Object, s.Object)
+	return globOrAny(w.Subject.Node, s.Node) && globOrAny(w.Subject.Peer, s.Peer) &&
+		(globOrAny(w.Subject.Object, s.Object) || glob(w.Subject.Object, strings.ReplaceAll(s.Object, `"`, "")))
 }
 
 func globOrAny(pattern, s string) bool { return pattern == "" || glob(pattern, s) }

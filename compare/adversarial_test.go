@@ -123,10 +123,10 @@ func TestAdversarial(t *testing.T) {
 	}
 	exec(t, nodes, "ANALYZE")
 	for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
-		for _, rows := range []int{0, 1} { // one bucket a table, and as many as can be
+		for _, rows := range []int{0, 1} { // few buckets in few statements, and as many as can be
 			t.Run(fmt.Sprint(mode, rows), func(t *testing.T) {
 				// The first node is right, so kinds are seen from there.
-				r := run(t, compare.Request{Topology: static(nodes), Static: true, Mode: mode, BucketRows: rows, Policy: compare.Policy{Rule: compare.BySource, Sources: []string{"n1"}}})
+				r := run(t, compare.Request{Topology: static(nodes), Static: true, Mode: mode, BucketRows: rows, ChunkPages: rows, Policy: compare.Policy{Rule: compare.BySource, Sources: []string{"n1"}}})
 				for _, c := range adversarial {
 					x := tableOf(t, r, c.table)
 					if c.incomplete != "" {
@@ -151,6 +151,12 @@ func TestAdversarial(t *testing.T) {
 		}
 	}
 
+	t.Run("a table of many statements", func(t *testing.T) {
+		x := tableOf(t, run(t, compare.Request{Topology: static(nodes), Static: true, Tables: []string{"many_pairs"}, ChunkPages: 1}), "many_pairs")
+		require.Greater(t, x.Nodes[0].Chunks, 3, x)
+		require.Equal(t, int64(20000), x.Nodes[0].Rows)
+		require.Equal(t, int64(4), x.Counts.Persistent)
+	})
 	t.Run("common columns on request", func(t *testing.T) {
 		x := tableOf(t, run(t, compare.Request{Topology: static(nodes), Static: true, Tables: []string{"extra_column"}, CommonColumns: true}), "extra_column")
 		require.Equal(t, compare.Match, x.Verdict, x)

@@ -50,10 +50,12 @@ func imageOf(c compared, mode Mode) image {
 		}
 		// The server hashes a timestamp's 64 bits folded to 32. Its multiple of
 		// 2^32 µs and its sign beside it make that whole again, and are much
-		// cheaper than its text. NULL has a hash of its own in an array.
+		// cheaper than its text. A NULL in the array would drop the seed, and with
+		// it every column before.
 		zero := map[string]string{"timestamp with time zone": "timestamptz '2000-01-01 00:00:00+00'", "timestamp without time zone": "timestamp '2000-01-01'"}[c.base]
-		i.bit = "coalesce(" + x + " < " + zero + ", false)"
-		i.call = seeded("hash_array_extended", "ARRAY[date_bin('4294.967296 s', "+x+", "+zero+"), "+x+"]")
+		y := or(x, zero)
+		i.bit = y + " < " + zero
+		i.call, i.nullBit = seeded("hash_array_extended", "ARRAY[date_bin('4294.967296 s', "+y+", "+zero+"), "+y+"]"), true
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
 	}

@@ -40,9 +40,17 @@ type Request struct {
 	Policy         Policy        // how a majority is found; zero: simple majority
 	SampleLimit    int           // differences listed with evidence per table; default 1000
 	BucketRows     int           // rows per bucket; default 1000
-	MaxConnections int           // to one node; default 2
+	MaxConnections int           // to one node; default 2, of which one is used today
+	ChunkPages     int           // pages of a big table that the first statement reads; default 65536, 512 MB
 	FenceTimeout   time.Duration // default 1 min
 	Rounds         int           // rechecks of a suspect that goes on changing; default 6
+
+	// Limits beyond which the run waits before it goes on; each wait is an Event
+	// and a note of the result. Zero: no limit.
+	MaxRate   int64         // rows a second, of one node
+	MaxActive int           // client sessions at work on one node, ours not counted
+	MaxLag    int64         // bytes of WAL that a node's slowest active logical slot has not confirmed
+	MaxPause  time.Duration // waiting for load and lag in all; default 5 min, then the run goes on
 
 	Settings cluster.Settings
 	Progress func(Event) // called from several goroutines; may be nil
@@ -79,11 +87,14 @@ func (r Request) defaults() Request {
 	if r.BucketRows <= 0 {
 		r.BucketRows = 1000
 	}
-	if r.MaxConnections <= 0 {
-		r.MaxConnections = 2
+	if r.ChunkPages <= 0 {
+		r.ChunkPages = 1 << 16
 	}
 	if r.FenceTimeout <= 0 {
 		r.FenceTimeout = time.Minute
+	}
+	if r.MaxPause <= 0 {
+		r.MaxPause = 5 * time.Minute
 	}
 	if r.Rounds <= 0 {
 		r.Rounds = 6

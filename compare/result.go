@@ -72,6 +72,8 @@ type Coverage struct {
 	Node    string        `json:"node"`
 	Rows    int64         `json:"rows"`
 	Buckets int           `json:"buckets"`
+	Chunks  int           `json:"chunks"` // statements that the table was read in, all in one snapshot
+	Bytes   int64         `json:"bytes"`  // of digests that the node sent
 	Digest  string        `json:"digest"` // of the whole table, hex
 	LSN     string        `json:"lsn"`    // the node's WAL position at the snapshot
 	At      time.Time     `json:"at"`     // the node's clock at the snapshot

@@ -22,11 +22,12 @@ type run struct {
 	origins map[string]map[int64]string
 	done    int
 	total   int
+	paused  time.Duration // waiting for load and lag so far
 }
 
 // Run compares the tables of the plan and returns what it found. An error means
-// that nothing could be judged at all: a request that names what is not there
-// ([*RequestError]), or an interrupted context. Whatever else goes wrong is in
+// that a request names what is not there ([*RequestError]), or that the context
+// ended: the result then holds the tables done so far. Whatever else goes wrong is in
 // the result, and makes it incomplete.
 func Run(ctx context.Context, req Request) (*Result, error) {
 	req = req.defaults()
@@ -45,18 +46,18 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 	r.total = len(tasks)
 	for _, t := range tasks {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			break
 		}
 		out.Tables = append(out.Tables, r.table(ctx, t))
 		r.done++
 	}
 	if ctx.Err() != nil {
-		return nil, ctx.Err()
+		out.Reasons = append(out.Reasons, fmt.Sprintf("interrupted after %d of %d tables", r.done, r.total))
 	}
 	out.Fence = r.fencer.report()
 	out.Verdict = verdictOf(out)
 	out.Finished = time.Now().UTC()
-	return out, nil
+	return out, ctx.Err()
 }
 
 func verdictOf(r *Result) Verdict {
@@ -185,6 +186,11 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 		out.Notes = append(out.Notes, note)
 	}
 	out.Digest = m.name
+	if why, err := r.rest(ctx, t, nodes); err != nil {
+		return err
+	} else if why != "" {
+		out.Notes = append(out.Notes, why)
+	}
 	b, err := r.buckets(ctx, t, s, nodes)
 	if err != nil {
 		return err
@@ -192,6 +198,15 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 	all, err := r.scan(ctx, t, s, nodes, m, b)
 	if err != nil {
 		return err
+	}
+	if m.name == native.name && slices.ContainsFunc(all, func(s scanned) bool { return cannotCompute(s.err) }) {
+		// A value that one of the native functions does not take.
+		m = with256
+		out.Digest = m.name
+		out.Notes = append(out.Notes, "the native digest cannot be computed of every value: compared by SHA-256")
+		if all, err = r.scan(ctx, t, s, nodes, m, b); err != nil {
+			return err
+		}
 	}
 	var ok []string
 	var good []scanned

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"maps"
 	"math/big"
@@ -29,42 +30,53 @@ type scanned struct {
 	err      error
 }
 
+// A big table is read in ranges of pages, one statement each, all in one
+// transaction and so in one snapshot, so that no statement is long. chunkTarget
+// is the time that the size of the next chunk aims at.
+const chunkTarget = 15 * time.Second
+
 // scanNode reads the whole table on one node once, in one snapshot, and keeps
 // one digest a bucket. The WAL position is taken before the snapshot, so that
 // everything up to it is in what was read.
-func scanNode(ctx context.Context, s *cluster.Session, v *survey, q statements, count func(int64)) scanned {
+func (r *run) scanNode(ctx context.Context, s *cluster.Session, v *survey, here *table, q statements, count func(int64)) scanned {
 	out := scanned{coverage: Coverage{Node: v.node}, parts: map[int64]part{}}
 	begin := time.Now()
-	what := "compare " + strings.TrimPrefix(strings.TrimSuffix(q.from, " AS t"), "ONLY ")
+	what := "compare " + qualified(here.schema, here.name)
 	err := s.Conn.QueryRow(ctx, position(v)).Scan(&out.coverage.LSN, &out.coverage.At)
 	if err != nil {
 		err = s.Wrap("read the WAL position", err)
 	} else {
-		err = s.Read(ctx, what, func(ctx context.Context, tx pgx.Tx) error {
+		err = readLong(ctx, s, what, func(tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, scanSettings(v.version)); err != nil {
 				return err
 			}
-			rows, err := tx.Query(ctx, q.scan(""))
-			if err != nil {
-				return err
-			}
-			dest := make([]any, 2+q.method.lanes)
-			var bucket int64
-			var p part
-			sums := make([]string, q.method.lanes)
-			dest[0], dest[1] = &bucket, &p.rows
-			for i := range sums {
-				dest[2+i] = &sums[i]
-			}
-			for rows.Next() {
-				if err := rows.Scan(dest...); err != nil {
+			from, step := int64(0), int64(r.req.ChunkPages)
+			for {
+				condition := ""
+				last := here.kind != "r" || v.version < 140000 || from+step >= here.pages // the last one has no end: the table may have grown
+				switch {
+				case from == 0 && last:
+				case last:
+					condition = fmt.Sprintf("t.ctid >= '(%d,0)'::tid", from)
+				default:
+					condition = fmt.Sprintf("t.ctid >= '(%d,0)'::tid AND t.ctid < '(%d,0)'::tid", from, from+step)
+				}
+				started := time.Now()
+				if err := out.chunk(ctx, s, tx, q, condition); err != nil {
 					return err
 				}
-				p.sums = strings.Join(sums, ".")
-				out.parts[bucket] = p
-				out.coverage.Rows += p.rows
+				out.coverage.Chunks++
+				count(out.coverage.Rows)
+				if last {
+					return nil
+				}
+				from += step
+				took := max(time.Since(started), time.Millisecond)
+				step = max(min(1024, step), min(step*2, max(step/2, int64(float64(step)*float64(chunkTarget)/float64(took)))))
+				if err := r.throttle(ctx, out.coverage.Rows, time.Since(begin)); err != nil {
+					return err
+				}
 			}
-			return rows.Err()
 		})
 	}
 	out.coverage.Took = time.Since(begin)
@@ -74,8 +86,70 @@ func scanNode(ctx context.Context, s *cluster.Session, v *survey, q statements, 
 		out.err, out.coverage.Error = err, err.Error()
 		out.coverage.Digest = ""
 	}
-	count(out.coverage.Rows)
 	return out
+}
+
+// chunk adds one statement's digests.
+func (out *scanned) chunk(ctx context.Context, s *cluster.Session, tx pgx.Tx, q statements, condition string) error {
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	rows, err := tx.Query(ctx, q.scan(condition))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	dest := make([]any, 2+q.method.lanes)
+	var bucket int64
+	var p part
+	sums := make([]string, q.method.lanes)
+	dest[0], dest[1] = &bucket, &p.rows
+	for i := range sums {
+		dest[2+i] = &sums[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for _, value := range rows.RawValues() {
+			out.coverage.Bytes += int64(len(value)) + 4
+		}
+		out.coverage.Bytes += 7 // of the message itself
+		p.sums = strings.Join(sums, ".")
+		if old, ok := out.parts[bucket]; ok {
+			out.parts[bucket] = old.plus(p)
+		} else {
+			out.parts[bucket] = p
+		}
+		out.coverage.Rows += p.rows
+	}
+	return rows.Err()
+}
+
+// plus adds the digests of disjoint sets of rows of one bucket.
+func (p part) plus(o part) part {
+	a, b := strings.Split(p.sums, "."), strings.Split(o.sums, ".")
+	for i := range a {
+		x, _ := new(big.Int).SetString(a[i], 10)
+		y, _ := new(big.Int).SetString(b[i], 10)
+		a[i] = x.Add(x, y).String()
+	}
+	return part{rows: p.rows + o.rows, sums: strings.Join(a, ".")}
+}
+
+// readLong runs fn in one REPEATABLE READ READ ONLY transaction without a limit
+// of its own: each statement of fn has one.
+func readLong(ctx context.Context, s *cluster.Session, attempted string, fn func(pgx.Tx) error) error {
+	tx, err := s.Conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		return s.Wrap(attempted, err)
+	}
+	err = fn(tx)
+	end, cancel := s.Deadline(context.WithoutCancel(ctx))
+	defer cancel()
+	if rollback := tx.Rollback(end); err == nil && rollback != nil && !errors.Is(rollback, pgx.ErrTxClosed) {
+		err = rollback
+	}
+	return s.Wrap(attempted, err)
 }
 
 // scanSettings keep the planner, which cannot know how few buckets there are,

@@ -67,7 +67,7 @@ func (r *run) scan(ctx context.Context, t *task, s *shape, nodes []string, m met
 		g.Go(func() error {
 			v := r.surveys[n]
 			q := newStatements(t, v, s, m, r.req.Mode, r.req.Where, b)
-			all[i] = scanNode(ctx, v.session, v, q, func(rows int64) { r.event("scan", t, n, rows, 0) })
+			all[i] = r.scanNode(ctx, v.session, v, t.on[n], q, func(rows int64) { r.event("scan", t, n, rows, 0) })
 			return nil
 		})
 	}

@@ -151,7 +151,7 @@ func TestTypesOnMajors(t *testing.T) {
 }
 
 // Every type is compared in two tables: in one both servers hold the same
-// values, in the other every row holds the next value on the second server.
+// values, in the other the rows hold every pair of different values.
 func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 	types := slices.DeleteFunc(slices.Clone(types), func(ty typeCase) bool { return major > 0 && major < ty.since })
 	// Hostile defaults of the role and the database, on one server only.
@@ -162,7 +162,7 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 		if ty.setup != "" {
 			fmt.Fprintf(&sql, "%s;\n", ty.setup)
 		}
-		fmt.Fprintf(&sql, "CREATE TABLE same%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE diff%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE eq%[1]d (id int PRIMARY KEY, v %[2]s);\n", i, ty.name)
+		fmt.Fprintf(&sql, "CREATE TABLE same%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE diff%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE eq%[1]d (id int PRIMARY KEY, v %[2]s); CREATE TABLE chain%[1]d (id int PRIMARY KEY, a text, i int, v %[2]s, z text);\n", i, ty.name)
 		for j, v := range append(ty.values, "NULL") {
 			fmt.Fprintf(&sql, "INSERT INTO same%d VALUES (%d, %s);\n", i, j, v)
 		}
@@ -172,8 +172,16 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 		sql.Reset()
 		for i, ty := range types {
 			values := append(ty.values, "NULL")
-			for j := range values {
-				fmt.Fprintf(&sql, "INSERT INTO diff%d VALUES (%d, %s);\n", i, j, values[(j+n)%len(values)])
+			for a := range values { // every pair of them
+				for b := range values {
+					if a != b {
+						fmt.Fprintf(&sql, "INSERT INTO diff%d VALUES (%d, %s);\n", i, a*len(values)+b, values[[2]int{a, b}[n]])
+					}
+				}
+			}
+			// Whatever the value is, NULL among them, it hides no other column.
+			for j, v := range values {
+				fmt.Fprintf(&sql, "INSERT INTO chain%d VALUES (%d, '%d', %d, %s, '%d');\n", i, j, n*(j%2), n*((j+1)%2), v, n*(j%2))
 			}
 			for j := range ty.equal {
 				fmt.Fprintf(&sql, "INSERT INTO eq%d VALUES (%d, %s);\n", i, j, ty.equal[(j+n)%len(ty.equal)])
@@ -188,6 +196,8 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 				same := tableOf(t, r, fmt.Sprintf("same%d", i))
 				require.Equal(t, compare.Match, same.Verdict, "%s: %v", ty.name, same)
 				require.Equal(t, int64(len(ty.values)+1), same.Nodes[0].Rows)
+				chain := tableOf(t, r, fmt.Sprintf("chain%d", i))
+				require.Equal(t, int64(len(ty.values)+1), chain.Counts.Persistent, "%s: %v", ty.name, chain)
 				diff := tableOf(t, r, fmt.Sprintf("diff%d", i))
 				equal := tableOf(t, r, fmt.Sprintf("eq%d", i))
 				if mode == compare.Value {
@@ -198,7 +208,7 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 				} else if ty.equal != nil {
 					require.Equal(t, int64(len(ty.equal)), equal.Counts.Persistent, "%s: %v", ty.name, equal)
 				}
-				require.Equal(t, int64(len(ty.values)+1), diff.Counts.Persistent, "%s: %v %v", ty.name, diff.Counts, diff.Reasons)
+				require.Equal(t, int64(len(ty.values)*(len(ty.values)+1)), diff.Counts.Persistent, "%s: %v %v", ty.name, diff.Counts, diff.Reasons)
 				for _, d := range diff.Diffs {
 					require.Equal(t, []string{"v"}, d.Columns, ty.name)
 				}

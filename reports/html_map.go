@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pgconcord/pgconcord/checks"
+	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/schema"
 )
@@ -36,6 +37,8 @@ type topologyMap struct {
 	b      strings.Builder
 	r      *Report
 	state  map[string]checks.Status // worst answer by node or host
+	mild   map[string]bool          // what failed there is not severe
+	apart  map[string]int           // listed rows in which the node is in the minority
 	places map[string]place
 	column map[string]int
 	height int
@@ -46,7 +49,7 @@ func drawMap(r *Report, m matrix) (template.HTML, []legendEntry) {
 	if r.Plan == nil || len(r.Plan.Nodes) == 0 {
 		return "", nil
 	}
-	t := &topologyMap{r: r, state: map[string]checks.Status{}, places: map[string]place{}, column: map[string]int{}}
+	t := &topologyMap{r: r, state: map[string]checks.Status{}, mild: map[string]bool{}, apart: map[string]int{}, places: map[string]place{}, column: map[string]int{}}
 	for _, row := range m.rows {
 		for _, name := range sortedKeys(row.cells) {
 			if old, ok := t.state[name]; !ok || statusRank(row.cells[name]) < statusRank(old) {
@@ -54,6 +57,7 @@ func drawMap(r *Report, m matrix) (template.HTML, []legendEntry) {
 			}
 		}
 	}
+	t.weigh()
 	t.layOut()
 	width := len(r.Plan.Datacenters)*(mapColumnW+mapColumnGap) - mapColumnGap + 20
 	fmt.Fprintf(&t.b, `<svg class="map" viewBox="0 0 %d %d" role="img" aria-labelledby="map-title map-desc" style="min-width:%dpx" preserveAspectRatio="xMidYMin meet">`,
@@ -66,6 +70,33 @@ func drawMap(r *Report, m matrix) (template.HTML, []legendEntry) {
 	t.nodes()
 	t.b.WriteString(`</svg>`)
 	return template.HTML(t.b.String()), t.legend(drawn, left)
+}
+
+// weigh tells nodes with errors, or with rows that differ, from those with
+// milder failures.
+func (t *topologyMap) weigh() {
+	for name, s := range t.state {
+		t.mild[name] = s == checks.Fail
+	}
+	for _, f := range t.r.Findings {
+		if f.Status == checks.Fail && f.Severity == schema.Error {
+			t.mild[f.Subject.Node] = false
+		}
+	}
+	if t.r.Comparison == nil {
+		return
+	}
+	for _, table := range t.r.Comparison.Tables {
+		for _, d := range table.Diffs {
+			if d.Status != compare.Persistent {
+				continue
+			}
+			for _, n := range d.Minority {
+				t.apart[n]++
+				t.state[n], t.mild[n] = checks.Fail, false
+			}
+		}
+	}
 }
 
 // layOut gives every node and host its place, in columns by datacenter.
@@ -191,6 +222,8 @@ func (t *topologyMap) nodes() {
 			switch {
 			case !a.Reached:
 				class, second = "node unknown away", "did not answer"
+			case t.apart[n.Name] > 0:
+				second = plural(t.apart[n.Name], "row differs", "rows differ")
 			case a.Version != "":
 				second = "PostgreSQL " + a.Version
 			}
@@ -241,13 +274,23 @@ func (t *topologyMap) walPath(node string, n, host place) string {
 }
 
 func (t *topologyMap) class(name string) string {
-	if s, ok := t.state[name]; ok {
-		return string(s)
+	s, ok := t.state[name]
+	switch {
+	case !ok:
+		return "none"
+	case t.mild[name]:
+		return "warning"
 	}
-	return "none"
+	return string(s)
 }
 
 func (t *topologyMap) word(name string) string {
+	if n := t.apart[name]; n > 0 {
+		return plural(n, "listed row differs", "listed rows differ") + " from the majority"
+	}
+	if t.mild[name] {
+		return "something less severe failed"
+	}
 	switch t.state[name] {
 	case checks.Fail:
 		return "something failed"

@@ -31,6 +31,7 @@ type app struct {
 	version        string
 
 	flags  commonFlags
+	config *config // nil until it is read
 	log    *slog.Logger
 	report *reports.Report // set by the command that ran, when it made one
 	nagios bool            // the report on stdout is a monitoring plugin's line

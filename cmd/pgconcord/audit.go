@@ -23,7 +23,7 @@ type auditOptions struct {
 func newAuditCmd(a *app) *cobra.Command {
 	var o auditOptions
 	cmd := &cobra.Command{
-		Use:   "audit TOPOLOGY --joiner NODE",
+		Use:   "audit [TOPOLOGY] --joiner NODE",
 		Short: "Audit a node after it joined: gate, comparison, explanation",
 		Long: `Waits until all nodes are up and caught up, judges the cluster by the checks of
 the post-join gate, and compares everything the joiner should hold with every
@@ -38,12 +38,11 @@ should hold.`,
 			"pgconcord audit topology.yaml --joiner dc1n3",
 			"pgconcord audit topology.yaml --joiner dc1n3 --wait 30m --output audit.json --output audit.html",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file, o.gate = files[0], checks.PostJoin.String()
-			return runAudit(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file, o.gate = file, checks.PostJoin.String()
+		return runAudit(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)

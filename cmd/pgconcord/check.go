@@ -31,11 +31,18 @@ type checkOptions struct {
 func newCheckCmd(a *app) *cobra.Command {
 	var o checkOptions
 	cmd := &cobra.Command{
-		Use:   "check TOPOLOGY",
+		Use:   "check [TOPOLOGY]",
 		Short: "Judge the running cluster by its plan",
 		Long: `Judges the plan by every layout rule, then asks all nodes at once, in one short
 read-only session each, and judges what they answer: whether the cluster follows
 the plan and is healthy. What could not be read is unknown, never a pass.
+
+Barman hosts are read as the plan says: their configuration files (config),
+saved outputs (json_dir), or a command such as ssh (command). Of Barman's own
+commands only diagnose, replication-status, show-servers and list-backups are
+run, which change nothing. "barman check" is not among them: it makes
+directories and may force a checkpoint and a WAL switch. Saved as check.json in
+the json_dir, its output is judged too.
 
 With --gate the checks of a join are run: pre-join before a node joins,
 post-join after it did.`,
@@ -44,12 +51,11 @@ post-join after it did.`,
 			"pgconcord check topology.yaml --facts facts.json",
 			"pgconcord check topology.yaml --gate pre-join --joiner dc1n3 --source dc1n2",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file = files[0]
-			return runCheck(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file = file
+		return runCheck(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
 	o.baseline.register(cmd.Flags())

@@ -66,7 +66,7 @@ func (f rowFlags) request(connect connectFlags) (compare.Request, error) {
 func newCompareCmd(a *app) *cobra.Command {
 	var o compareOptions
 	cmd := &cobra.Command{
-		Use:   "compare TOPOLOGY",
+		Use:   "compare [TOPOLOGY]",
 		Short: "Compare the rows of all nodes that should hold the same",
 		Long: `Compares every table of the plan's shards and reference data on exactly the
 nodes that should hold it, while they go on working. Rows that differ are read
@@ -78,12 +78,11 @@ node answered for every key.`,
 			"pgconcord compare topology.yaml --shard first --table public.accounts",
 			"pgconcord compare topology.yaml --output rows.json --output rows.html",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file = files[0]
-			return runCompare(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file = file
+		return runCompare(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)
 	fs := cmd.Flags()

@@ -26,7 +26,7 @@ type factsOptions struct {
 func newFactsCmd(a *app) *cobra.Command {
 	var o factsOptions
 	cmd := &cobra.Command{
-		Use:   "facts TOPOLOGY",
+		Use:   "facts [TOPOLOGY]",
 		Short: "Save what the nodes know, for judging it later",
 		Long: `Reads from every node, and from the Barman hosts that can be read from here,
 what the checks judge, and writes it as JSON to --output or standard output.
@@ -39,12 +39,11 @@ with 3 then.`,
 			"pgconcord facts topology.yaml --output facts.json",
 			"pgconcord check topology.yaml --facts facts.json",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file = files[0]
-			return runFacts(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file = file
+		return runFacts(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 30*time.Second)
 	cmd.Flags().StringVar(&o.joiner, "joiner", "", "read this node of a planned join too")

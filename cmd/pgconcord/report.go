@@ -26,7 +26,7 @@ type reportOptions struct {
 func newReportCmd(a *app) *cobra.Command {
 	var o reportOptions
 	cmd := &cobra.Command{
-		Use:   "report TOPOLOGY",
+		Use:   "report [TOPOLOGY]",
 		Short: "The nightly report: plan, health, backups, rows, against the last one",
 		Long: `Judges the plan and the running cluster, lists what every backup may be used
 for, and compares all shards and reference data. With --within the tables that
@@ -39,12 +39,11 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 			"pgconcord report topology.yaml --history /var/lib/pgconcord --output report.html",
 			"pgconcord report topology.yaml --within 2h --profile bdr-worldwide --output report.html --output pgconcord.prom",
 		),
-		Args: args(cobra.ExactArgs(1), "name one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.file = files[0]
-			return runReport(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
+		o.file = file
+		return runReport(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)

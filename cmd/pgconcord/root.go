@@ -17,6 +17,7 @@ type commonFlags struct {
 	quiet     bool
 	verbose   bool
 	logFormat string
+	config    string
 }
 
 func (f commonFlags) threshold() reports.FailOn {
@@ -55,7 +56,7 @@ func newRootCmd(a *app) *cobra.Command {
 			return nil
 		},
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRunE: func(*cobra.Command, []string) error { return a.start() },
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return a.start(cmd) },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	p := root.PersistentFlags()
@@ -64,6 +65,7 @@ func newRootCmd(a *app) *cobra.Command {
 	p.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, no log but errors, and of the text format only the verdict")
 	p.BoolVarP(&a.flags.verbose, "verbose", "v", false, "passes and skipped checks too, and a log of what is done")
 	p.StringVar(&a.flags.logFormat, "log-format", "text", "form of the log on standard error: text, json")
+	p.StringVar(&a.flags.config, "config", "", "file of defaults for flags; without it pgconcord.cue or pgconcord.yaml in the working directory. Every flag is also read from the environment: PGCONCORD_FAIL_ON is --fail-on")
 	root.AddCommand(
 		newValidateCmd(a),
 		newCheckCmd(a),
@@ -77,13 +79,17 @@ func newRootCmd(a *app) *cobra.Command {
 		newExplainCmd(a),
 		newGrantsCmd(a),
 		newDemoCmd(a),
+		newManCmd(a),
 		newVersionCmd(a),
 	)
 	return root
 }
 
 // start judges the common flags before a command does anything.
-func (a *app) start() error {
+func (a *app) start(cmd *cobra.Command) error {
+	if err := a.configure(cmd); err != nil {
+		return err
+	}
 	if _, err := reports.ParseFailOn(a.flags.failOn); err != nil {
 		return usagef("--fail-on: %w", err)
 	}
