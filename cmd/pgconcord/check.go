@@ -155,12 +155,10 @@ func (a *app) judge(ctx context.Context, plan *schema.Plan, o checkOptions, gate
 	if err != nil {
 		return nil, err
 	}
-	now := a.now()
 	if o.facts != "" {
 		if j.facts, err = a.loadFacts(o.facts); err != nil {
 			return nil, err
 		}
-		now = j.facts.TakenAt
 		j.notes = append(j.notes, "judged from facts that were taken at "+j.facts.TakenAt.UTC().Format(time.RFC3339))
 	} else if j.facts, err = a.readFacts(ctx, plan.Topology, o.connect, o.flavour, o.joiner); err != nil {
 		return nil, err
@@ -170,7 +168,7 @@ func (a *app) judge(ctx context.Context, plan *schema.Plan, o checkOptions, gate
 	}
 	opt := checks.Options{Gate: gate, Only: o.only}
 	j.known = append(j.known, checks.Selected(opt)...)
-	input := checks.Input{Plan: plan.Topology, Cluster: j.facts.Cluster, Barman: j.facts.Barman, Now: now, Joiner: o.joiner, Source: o.source}
+	input := checks.Input{Plan: plan.Topology, Cluster: j.facts.Cluster, Barman: j.facts.Barman, Now: j.facts.TakenAt, Joiner: o.joiner, Source: o.source}
 	j.findings = append(j.findings, checks.Run(input, opt)...)
 	j.backups = checks.BackupUses(input)
 	j.known, j.findings = a.waive(waivers, plan, j.known, j.findings)
