@@ -113,15 +113,15 @@ func TestAdversarial(t *testing.T) {
 	nodes := pairOf(t, lab.Options{})
 	for _, c := range adversarial {
 		if c.both != "" {
-			exec(t, nodes, sqlOf(c.table, c.both))
+			execAll(t, nodes, sqlOf(c.table, c.both))
 		}
 		for i, sql := range []string{c.n1, c.n2} {
 			if sql != "" {
-				exec(t, nodes[i:i+1], sqlOf(c.table, sql))
+				execAll(t, nodes[i:i+1], sqlOf(c.table, sql))
 			}
 		}
 	}
-	exec(t, nodes, "ANALYZE")
+	execAll(t, nodes, "ANALYZE")
 	for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
 		for _, rows := range []int{0, 1} { // few buckets in few statements, and as many as can be
 			t.Run(fmt.Sprint(mode, rows), func(t *testing.T) {
@@ -176,9 +176,9 @@ func TestAdversarial(t *testing.T) {
 		require.Equal(t, compare.Incomplete, x.Verdict, x)
 	})
 	t.Run("row security is never filtered by in silence", func(t *testing.T) {
-		exec(t, nodes, "CREATE TABLE secret (id int PRIMARY KEY, owner text); INSERT INTO secret VALUES (1, 'a'), (2, 'b'); GRANT SELECT ON secret TO "+lab.Reader+
+		execAll(t, nodes, "CREATE TABLE secret (id int PRIMARY KEY, owner text); INSERT INTO secret VALUES (1, 'a'), (2, 'b'); GRANT SELECT ON secret TO "+lab.Reader+
 			"; ALTER TABLE secret ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON secret USING (owner = 'a')")
-		exec(t, nodes[:1], "DELETE FROM secret WHERE id = 2")
+		execAll(t, nodes[:1], "DELETE FROM secret WHERE id = 2")
 		top := static(nodes)
 		for i, n := range nodes {
 			top.Nodes[n.Name] = schema.Node{DSN: nodes[i].ReaderDSN()}
@@ -188,7 +188,7 @@ func TestAdversarial(t *testing.T) {
 		require.Contains(t, fmt.Sprint(x.Reasons), "row-level security")
 	})
 	t.Run("a table the role may not read is incomplete", func(t *testing.T) {
-		exec(t, nodes, "CREATE TABLE closed (id int PRIMARY KEY); REVOKE ALL ON closed FROM "+lab.Reader)
+		execAll(t, nodes, "CREATE TABLE closed (id int PRIMARY KEY); REVOKE ALL ON closed FROM "+lab.Reader)
 		top := static(nodes)
 		for i, n := range nodes {
 			top.Nodes[n.Name] = schema.Node{DSN: nodes[i].ReaderDSN()}

@@ -52,6 +52,10 @@ type Request struct {
 	MaxLag    int64         // bytes of WAL that a node's slowest active logical slot has not confirmed
 	MaxPause  time.Duration // waiting for load and lag in all; default 5 min, then the run goes on
 
+	// Ledger keeps what is done, so that a run that was broken off goes on where
+	// it was; nil: none.
+	Ledger *Ledger
+
 	Settings cluster.Settings
 	Progress func(Event) // called from several goroutines; may be nil
 }

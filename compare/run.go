@@ -48,7 +48,16 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 		if ctx.Err() != nil {
 			break
 		}
-		out.Tables = append(out.Tables, r.table(ctx, t))
+		table, ok := req.Ledger.done(t)
+		if !ok {
+			table = r.table(ctx, t)
+			if ctx.Err() == nil {
+				if err := req.Ledger.record(table); err != nil {
+					return nil, err
+				}
+			}
+		}
+		out.Tables = append(out.Tables, table)
 		r.done++
 	}
 	if ctx.Err() != nil {
@@ -122,8 +131,7 @@ func (r *run) event(phase string, t *task, node string, rows, total int64) {
 func (r *run) table(ctx context.Context, t *task) Table {
 	oldest, mixed := r.versions()
 	s := align(r.req, t, oldest, mixed)
-	where := strings.Join(slices.DeleteFunc([]string{t.where, r.req.Where}, func(w string) bool { return w == "" }), " AND ")
-	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: where,
+	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: r.where(t),
 		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
 	for _, n := range t.nodes {
 		if why, ok := t.absent[n]; ok {
@@ -147,20 +155,30 @@ func (r *run) table(ctx context.Context, t *task) Table {
 		}
 	}
 	slices.SortFunc(out.Nodes, func(a, b Coverage) int { return cmp.Compare(a.Node, b.Node) })
-	out.Verdict = Match
-	if len(out.Reasons) > 0 || out.Counts.Unverified > 0 || out.Counts.Volatile > 0 {
-		out.Verdict = Incomplete
-	}
+	out.judge()
+	return out
+}
+
+// where returns the condition that rows of a task must meet; empty: none.
+func (r *run) where(t *task) string {
+	return strings.Join(slices.DeleteFunc([]string{t.where, r.req.Where}, func(w string) bool { return w == "" }), " AND ")
+}
+
+// judge derives the table's verdict from its counts and reasons.
+func (out *Table) judge() {
 	if n := out.Counts.Unverified; n > 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys could not be verified behind a fence", n))
 	}
 	if n := out.Counts.Volatile; n > 0 {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys went on changing while they were read", n))
 	}
+	out.Verdict = Match
+	if len(out.Reasons) > 0 {
+		out.Verdict = Incomplete
+	}
 	if out.Counts.Persistent > 0 {
 		out.Verdict = Different
 	}
-	return out
 }
 
 // versions returns the oldest server's version, and whether there are some on
@@ -235,18 +253,19 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 
 // suspects drills into differing buckets and settles the keys found.
 func (r *run) suspects(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, bad []int64, out *Table) error {
-	var sessions []*cluster.Session
-	var qs []statements
-	for _, n := range nodes {
-		sessions = append(sessions, r.surveys[n].session)
-		qs = append(qs, newStatements(t, r.surveys[n], s, m, r.req.Mode, r.req.Where, b))
-	}
+	sessions, qs := r.readers(t, s, nodes, m, b)
 	r.event("drill", t, "", 0, 0)
 	store := &suspectStore{}
 	defer store.close()
 	if err := drill(ctx, sessions, qs, bad, store.add); err != nil {
 		return err
 	}
+	return r.settle(ctx, t, s, nodes, m, b, store, out)
+}
+
+// settle finds out what became of suspects.
+func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, store *suspectStore, out *Table) error {
+	sessions, qs := r.readers(t, s, nodes, m, b)
 	out.Counts.Suspect = store.count
 	check := &rechecker{sessions: sessions, qs: qs, rounds: r.req.Rounds, counts: &out.Counts,
 		fence: func(ctx context.Context) (Fence, error) {
@@ -273,4 +292,13 @@ func (r *run) suspects(ctx context.Context, t *task, s *shape, nodes []string, m
 	}
 	slices.SortFunc(out.Diffs, func(a, b Difference) int { return slices.Compare(a.Key, b.Key) })
 	return err
+}
+
+// readers returns the nodes' sessions, and the statements for each.
+func (r *run) readers(t *task, s *shape, nodes []string, m method, b buckets) (sessions []*cluster.Session, qs []statements) {
+	for _, n := range nodes {
+		sessions = append(sessions, r.surveys[n].session)
+		qs = append(qs, newStatements(t, r.surveys[n], s, m, r.req.Mode, r.req.Where, b))
+	}
+	return sessions, qs
 }

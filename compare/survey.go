@@ -39,6 +39,14 @@ type table struct {
 	keys         []key    // primary key first
 }
 
+// estimate returns about how many rows the table has.
+func (t *table) estimate() float64 {
+	if t.rows > 0 || t.pages == 0 {
+		return max(t.rows, 0)
+	}
+	return float64(t.pages) * 50 // never analysed
+}
+
 // column of a table.
 type column struct {
 	name      string

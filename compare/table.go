@@ -19,11 +19,7 @@ func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (b
 	g, gctx := errgroup.WithContext(ctx)
 	for i, n := range nodes {
 		v := r.surveys[n]
-		if here := t.on[n]; here.rows >= 0 {
-			sp.rows = max(sp.rows, here.rows)
-		} else {
-			sp.rows = max(sp.rows, float64(here.pages)*50)
-		}
+		sp.rows = max(sp.rows, t.on[n].estimate())
 		if !sp.known {
 			continue
 		}

@@ -104,7 +104,7 @@ var types = []typeCase{
 	{name: "jsonpath", since: 12, values: []string{"'$.a'", "'$.b'"}},
 }
 
-func exec(t *testing.T, nodes []*lab.Node, sql string) {
+func execAll(t *testing.T, nodes []*lab.Node, sql string) {
 	t.Helper()
 	for _, n := range nodes {
 		require.NoError(t, n.Exec(t.Context(), sql), sql)
@@ -167,7 +167,7 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 			fmt.Fprintf(&sql, "INSERT INTO same%d VALUES (%d, %s);\n", i, j, v)
 		}
 	}
-	exec(t, nodes, sql.String())
+	execAll(t, nodes, sql.String())
 	for n, node := range nodes {
 		sql.Reset()
 		for i, ty := range types {

@@ -1,0 +1,121 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// Decide applies another policy to the evidence of a result, without reading
+// any node: majority, minority, kind and likely cause of every listed
+// difference are found anew. Verdicts do not change: a difference stays one
+// whoever is right.
+func (r *Result) Decide(p Policy, t *schema.Topology) error {
+	if err := p.check(t); err != nil {
+		return err
+	}
+	r.Policy = p.String()
+	for i := range r.Tables {
+		for j := range r.Tables[i].Diffs {
+			p.Decide(&r.Tables[i].Diffs[j])
+		}
+	}
+	return nil
+}
+
+// Recheck reads the keys that an earlier result lists again, behind fences, and
+// nothing else. Rows read keep the earlier result's coverage; what it had cut
+// off cannot be rechecked and keeps its table incomplete.
+func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error) {
+	req = req.defaults()
+	if err := req.check(ctx); err != nil {
+		return nil, err
+	}
+	out := &Result{Started: time.Now().UTC(), Mode: req.Mode, Policy: req.Policy.String(), Tables: []Table{}}
+	r := &run{req: req, origins: map[string]map[int64]string{}}
+	r.open(ctx)
+	defer r.close()
+	tasks, reasons, err := planTables(req, r.surveys, r.failed)
+	if err != nil {
+		return nil, err
+	}
+	out.Reasons = reasons
+	for _, old := range earlier.Tables {
+		if len(old.Diffs) == 0 {
+			if old.Verdict != Match {
+				old.Reasons = append(slices.Clone(old.Reasons), "the earlier result lists no keys to recheck")
+				out.Tables = append(out.Tables, old)
+			}
+			continue
+		}
+		i := slices.IndexFunc(tasks, func(t *task) bool { return t.dataSet == old.DataSet && t.schema == old.Schema && t.name == old.Name })
+		if i < 0 {
+			if len(req.Tables) == 0 && len(req.Shards) == 0 {
+				out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s.%s is not among the tables to be compared any more", old.DataSet, old.Schema, old.Name))
+			}
+			continue
+		}
+		out.Tables = append(out.Tables, r.again(ctx, tasks[i], old))
+	}
+	out.Fence = r.fencer.report()
+	out.Verdict = verdictOf(out)
+	if len(out.Tables) == 0 && len(out.Reasons) == 0 {
+		out.Verdict = Match // nothing had differed
+	}
+	out.Finished = time.Now().UTC()
+	return out, ctx.Err()
+}
+
+// again settles the keys that an earlier result lists of one table.
+func (r *run) again(ctx context.Context, t *task, old Table) Table {
+	oldest, mixed := r.versions()
+	s := align(r.req, t, oldest, mixed)
+	nodes := slices.Sorted(maps.Keys(t.on))
+	out := old
+	out.Key, out.Columns, out.Left = names(s.key), names(s.columns), s.left
+	out.Counts, out.Diffs, out.Cut = Counts{}, nil, 0
+	out.Reasons = slices.Concat(t.reasons, s.reasons)
+	out.Notes = []string{fmt.Sprintf("only the %d keys of an earlier result were read again", len(old.Diffs))}
+	for _, n := range t.nodes {
+		if why, ok := t.absent[n]; ok {
+			out.Reasons = append(out.Reasons, why)
+		}
+	}
+	if old.Cut > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result had %d more differences, which it does not list", old.Cut))
+	}
+	for _, c := range old.Nodes {
+		if c.Error != "" {
+			out.Reasons = append(out.Reasons, "the earlier result had not read "+c.Node)
+		}
+	}
+	switch {
+	case !slices.Equal(out.Key, old.Key):
+		out.Reasons = append(out.Reasons, "the table's key has changed since the earlier result")
+	case len(nodes) < 2:
+		out.Reasons = append(out.Reasons, "fewer than two nodes could be read")
+	case len(t.reasons)+len(s.reasons) == 0:
+		m, _, err := r.choose(ctx, s, nodes)
+		if err == nil && len(s.key) == 0 && m.name != old.Digest {
+			err = fmt.Errorf("rows without a key are told by their digest, which was %s and is %s now", old.Digest, m.name)
+		}
+		if err == nil {
+			out.Digest = m.name
+			store := &suspectStore{}
+			for _, d := range old.Diffs {
+				_ = store.add(d.Key) // few enough for memory, or in a file of their own
+			}
+			err = r.settle(ctx, t, s, nodes, m, buckets{count: 1}, store, &out)
+			store.close()
+		}
+		if err != nil {
+			out.Reasons = append(out.Reasons, err.Error())
+		}
+	}
+	out.judge()
+	return out
+}

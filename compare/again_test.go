@@ -1,0 +1,80 @@
+package compare_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+)
+
+// What can be done with a result without a new scan, and a request without any.
+func TestAfterAndBefore(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+	top := static(nodes)
+	execAll(t, nodes, "CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a SELECT g, 'v' || g FROM generate_series(1, 2000) g; CREATE TABLE bag (v text); INSERT INTO bag VALUES ('x'), ('y'); CREATE TABLE alone (id int PRIMARY KEY)")
+	execAll(t, nodes[1:], "UPDATE a SET v = 'other' WHERE id = 7; DELETE FROM a WHERE id = 9; INSERT INTO bag VALUES ('x'); DROP TABLE alone")
+	first := run(t, compare.Request{Topology: top, Static: true})
+	require.Equal(t, []string{"public.a(7) changed ", "public.a(9) missing "}, found(first, compare.Persistent)[:2])
+
+	t.Run("another policy decides over the same evidence", func(t *testing.T) {
+		require.NoError(t, first.Decide(compare.Policy{Rule: compare.BySource, Sources: []string{"n2"}}, top))
+		require.Equal(t, []string{"public.a(7) changed n1", "public.a(9) extra n1"}, found(first, compare.Persistent)[:2])
+		require.Equal(t, compare.Different, first.Verdict)
+		require.ErrorContains(t, first.Decide(compare.Policy{Rule: compare.BySource, Sources: []string{"n9"}}, top), `no node "n9"`)
+		require.NoError(t, first.Decide(compare.Policy{}, top))
+	})
+	t.Run("recheck reads the listed keys alone", func(t *testing.T) {
+		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first)
+		require.NoError(t, err)
+		require.Equal(t, found(first, compare.Persistent), found(again, compare.Persistent), summary(again))
+		execAll(t, nodes[1:], "UPDATE a SET v = 'v7' WHERE id = 7; INSERT INTO a VALUES (9, 'v9'); UPDATE a SET v = 'late' WHERE id = 100")
+		execAll(t, nodes[:1], "INSERT INTO bag VALUES ('x')")
+		again, err = compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first)
+		require.NoError(t, err)
+		require.Empty(t, found(again, compare.Persistent), summary(again))
+		a := tableOf(t, again, "a")
+		require.Equal(t, compare.Match, a.Verdict)
+		require.Equal(t, int64(2), a.Counts.Cleared)
+		require.Contains(t, fmt.Sprint(a.Notes), "only the 2 keys of an earlier result")
+		require.Equal(t, compare.Incomplete, tableOf(t, again, "alone").Verdict, "what had no keys stays what it was")
+	})
+	t.Run("what a result cut off cannot be rechecked", func(t *testing.T) {
+		execAll(t, nodes[1:], "UPDATE a SET v = 'other' WHERE id <= 50")
+		cut := run(t, compare.Request{Topology: top, Static: true, Tables: []string{"a"}, SampleLimit: 10})
+		require.Len(t, cut.Tables[0].Diffs, 10)
+		require.Equal(t, int64(51), cut.Tables[0].Counts.Persistent)
+		require.Equal(t, int64(41), cut.Tables[0].Cut)
+		execAll(t, nodes[1:], "UPDATE a SET v = 'v' || id")
+		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true, Tables: []string{"a"}}, cut)
+		require.NoError(t, err)
+		require.Equal(t, compare.Incomplete, again.Verdict, summary(again))
+		require.Contains(t, fmt.Sprint(again.Tables[0].Reasons), "41 more differences")
+	})
+	t.Run("a preview reads no rows and names every problem", func(t *testing.T) {
+		p, err := compare.Look(t.Context(), compare.Request{Topology: top, Static: true})
+		require.NoError(t, err)
+		require.Len(t, p.Tables, 3)
+		require.Equal(t, []string{"id"}, p.Tables[0].Key)
+		require.Empty(t, p.Tables[0].Reasons)
+		require.Equal(t, "native-chain-64", p.Tables[0].Digest)
+		require.Contains(t, fmt.Sprint(p.Tables[1].Reasons), "the table does not exist on n2")
+		require.Contains(t, fmt.Sprint(p.Tables[2].Notes), "multiset")
+	})
+	t.Run("a run writes nothing and leaves nothing open", func(t *testing.T) {
+		const trace = `SELECT concat_ws(' ', pg_current_xact_id_if_assigned(), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_replication_slots),
+			(SELECT sum(n_tup_ins + n_tup_upd + n_tup_del) FROM pg_stat_user_tables), txid_snapshot_xmax(txid_current_snapshot()))`
+		before, err := nodes[0].Scalar(t.Context(), trace)
+		require.NoError(t, err)
+		run(t, compare.Request{Topology: top, Static: true})
+		after, err := nodes[0].Scalar(t.Context(), trace)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+		require.Eventually(t, func() bool {
+			n, err := nodes[0].Scalar(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord'")
+			return err == nil && n == "0"
+		}, 30e9, 10e6)
+	})
+}
