@@ -99,6 +99,8 @@ const setting = "dc1n1: setting "
 
 var (
 	yes      = true
+	one      = int64(1)
+	zero     = int64(0)
 	overLag  = int64(11 << 20)
 	someLag  = int64(1 << 20)
 	edge12   = "dc1n1 → dc1n2"
@@ -142,6 +144,19 @@ var (
 			{"no node there", "", func(in *Input) { node1(in).LocalName, node1(in).Peers = "", nil }, []string{"fail dc1n1"}},
 			{"hidden", "", func(in *Input) { hide(in, "dc1n1", catalog.PartNodes) }, []string{"unknown dc1n1"}},
 			{"a parted node may stay in the catalog", "group", func(in *Input) { node1(in).Peers = append(node1(in).Peers, catalog.Peer{Name: "old", State: "PARTED"}) }, nil},
+		},
+		"mesh/not-in-recovery": {{"a standby", "", func(in *Input) { node1(in).Server.InRecovery = true }, []string{"fail dc1n1"}}},
+		"origins/known-owner": {
+			{"left over", "", func(in *Input) { node1(in).Origins = append(node1(in).Origins, catalog.Origin{Name: "old"}) }, []string{"fail dc1n1: origin old"}},
+			{"of the flavour", "group", func(in *Input) {
+				node1(in).Origins = append(node1(in).Origins, catalog.Origin{Name: "bdr_local_only_origin"})
+				node1(in).OwnedOrigins = []catalog.OwnedName{{Name: "bdr_local_only_origin"}}
+			}, nil},
+		},
+		"join/physical-leftovers": {
+			{"an origin", "join", func(in *Input) { physical(in); on(in, "dc1n3").Origins = []catalog.Origin{{Name: "pgl_app_dc1n1"}} }, []string{"fail dc1n3"}},
+			{"the source's name", "join", func(in *Input) { physical(in); on(in, "dc1n3").LocalName = "dc1n2" }, []string{"fail dc1n3"}},
+			{"nothing", "join", physical, nil},
 		},
 		"mesh/same-view": {
 			{"other id", "", func(in *Input) { node1(in).Peers[1].ID = "1" }, []string{"fail member dc1n2"}},
@@ -332,8 +347,8 @@ var (
 		},
 		"conflicts/none-recent": {{"some", "group", func(in *Input) { *node1(in).Conflicts[0].Total = 3 }, []string{"fail dc1n1"}}},
 		"conflicts/nothing-skipped": {
-			{"skipped", "group", func(in *Input) { node1(in).Subscriptions[0].Skipped = 1 }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
-			{"failed", "group", func(in *Input) { node1(in).Subscriptions[0].Errors = 1 }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
+			{"skipped", "group", func(in *Input) { node1(in).Subscriptions[0].Skipped = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
+			{"failed", "group", func(in *Input) { node1(in).Subscriptions[0].Errors = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
 		},
 		"tables/replica-identity": {
 			{"none", "", func(in *Input) { table(in, "dc1n1", "ref.product").Identity = catalog.IdentityNone }, []string{"fail dc1n1: table ref.product"}},

@@ -189,8 +189,8 @@ var GroupNothingPending = Check{
 			out = append(out, f)
 		}
 		for _, s := range n.f.Subscriptions {
-			if s.Skipped > 0 {
-				f := fail("subscription %s has skipped %d transactions of %s: the rows they held differ", s.Name, s.Skipped, s.Provider).evidence(fmt.Sprint(s.Skipped), "0", "bdr.stat_subscription")
+			if s.Skipped != nil && *s.Skipped > 0 {
+				f := fail("subscription %s has skipped %d transactions of %s: the rows they held differ", s.Name, *s.Skipped, s.Provider).evidence(fmt.Sprint(*s.Skipped), "0", "bdr.stat_subscription")
 				f.Subject.Object = "subscription " + s.Name
 				out = append(out, f)
 			}

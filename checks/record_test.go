@@ -87,6 +87,9 @@ func healthyGroup(t *testing.T) *Input {
 		}
 		f.Settings["bdr.xact_replication"], f.Settings["bdr.ddl_replication"] = "on", "on"
 		f.Conflicts = []catalog.ConflictLog{{ToTable: true, Total: new(int64)}}
+		for i := range f.Subscriptions {
+			f.Subscriptions[i].Errors, f.Subscriptions[i].Skipped = &zero, &zero
+		}
 	}
 	return in
 }

@@ -61,7 +61,7 @@ func TestEveryCheck(t *testing.T) {
 					}
 				}
 			}
-			if c.Name != "join/schema-equal" { // passes in a case of its own
+			if c.Name != "join/schema-equal" && c.Name != "join/physical-leftovers" { // pass in a case of their own
 				require.Positive(t, passes, "nothing makes it pass")
 			}
 			trips := 0

@@ -168,7 +168,11 @@ var SlotsKnownOwner = Check{
 }
 
 func knownOwner(in Input) []Finding {
-	subscribers, why := readable(in, in.Plan.NodeNames(), catalog.PartSubscriptions)
+	readers := in.Plan.NodeNames()
+	if in.Joiner != "" && !slices.Contains(readers, in.Joiner) {
+		readers = append(readers, in.Joiner)
+	}
+	subscribers, why := readable(in, readers, catalog.PartSubscriptions)
 	known := names(in)
 	used := map[string]map[string]bool{} // provider to slots
 	for _, n := range sortedKeys(subscribers) {
@@ -178,19 +182,6 @@ func knownOwner(in Input) []Finding {
 				used[p] = map[string]bool{}
 			}
 			used[p][s.Slot] = true
-		}
-	}
-	joiner := ""
-	if in.Joiner != "" {
-		if f, _ := factsOf(in, in.Joiner, catalog.PartSubscriptions); f == nil {
-			joiner = in.Joiner
-		} else {
-			for _, s := range f.Subscriptions {
-				if used[known[s.Provider]] == nil {
-					used[known[s.Provider]] = map[string]bool{}
-				}
-				used[known[s.Provider]][s.Slot] = true
-			}
 		}
 	}
 	return eachSlot("each with an owner", func(n node, s catalog.Slot) (Finding, bool) {
@@ -203,8 +194,8 @@ func knownOwner(in Input) []Finding {
 				reader = fmt.Sprintf("%s reads it from %s", snd.Application, snd.Client)
 			}
 		}
-		if s.Type == "logical" && (len(why) > 0 || joiner != "") {
-			return unknown("no subscription that could be read owns slot %s (%s); not every node could be asked: %s", s.Name, reader, strings.Join(slices.Concat(why, []string{}), "; ")), true
+		if s.Type == "logical" && len(why) > 0 {
+			return unknown("no subscription that could be read owns slot %s (%s); not every node could be asked: %s", s.Name, reader, strings.Join(why, "; ")), true
 		}
 		return fail("nothing in the plan owns %s slot %s; %s", s.Type, s.Name, reader).evidence(s.Name, "a subscription's slot, or one that the plan gives to Barman", "pg_replication_slots against the subscriptions of all nodes"), true
 	})(in)

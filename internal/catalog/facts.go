@@ -198,8 +198,8 @@ type Subscription struct {
 	// ForwardOrigins are the origins whose changes the provider passes on: none
 	// in a mesh, where each node hears from each other itself.
 	ForwardOrigins []string `json:"forward_origins,omitempty"`
-	Errors         int64    `json:"errors,omitempty"`  // failed applies since the statistics were reset
-	Skipped        int64    `json:"skipped,omitempty"` // transactions that were left out
+	Errors         *int64   `json:"errors,omitempty"`  // failed applies since the statistics were reset; nil: not counted
+	Skipped        *int64   `json:"skipped,omitempty"` // transactions that were left out; nil: not counted
 }
 
 // State of a subscription in neutral words.

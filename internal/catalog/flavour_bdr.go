@@ -135,7 +135,7 @@ func bdrSubscriptions(p *probe) query {
 			Sets, Forward                             []string
 			Enabled                                   bool
 			Delay                                     float64
-			Errors, Skipped                           int64
+			Errors, Skipped                           *int64
 			Last                                      *time.Time // 3.6.1
 		}) {
 			for _, r := range rows {

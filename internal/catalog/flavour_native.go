@@ -31,7 +31,7 @@ func nativeSubscriptions(p *probe) query {
 	if p.Conninfo {
 		dsn = "s.subconninfo AS dsn"
 	}
-	errors, join := "0 AS errors", ""
+	errors, join := "NULL AS errors", ""
 	if p.has("pg_catalog.pg_stat_subscription_stats", "subid", "apply_error_count", "sync_error_count") { // 15
 		errors, join = "coalesce(t.apply_error_count + t.sync_error_count, 0) AS errors", " LEFT JOIN pg_stat_subscription_stats t ON t.subid = s.oid"
 	}
@@ -51,7 +51,7 @@ func nativeSubscriptions(p *probe) query {
 			Name, DSN, Slot, Origin, Source string
 			Sets                            []string
 			Enabled, Running, Copying       bool
-			Errors                          int64
+			Errors                          *int64
 		}) {
 			for _, r := range rows {
 				sub := Subscription{Name: r.Name, Slot: r.Slot, Origin: r.Origin, Sets: r.Sets, Enabled: r.Enabled, Errors: r.Errors}

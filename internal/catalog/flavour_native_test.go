@@ -124,7 +124,7 @@ func TestNative(t *testing.T) {
 				require.NoError(t, b.Exec(ctx, "INSERT INTO product VALUES (1, 'dear', 1000)"))
 				until(ctx, t, a, "SELECT (apply_error_count > 0)::text FROM pg_stat_subscription_stats", "true")
 				f = catalog.Read(ctx, plan, catalog.Settings{}).Nodes[a.Name].Facts
-				require.Positive(t, f.Subscriptions[0].Errors)
+				require.Positive(t, *f.Subscriptions[0].Errors)
 			}
 
 			require.NoError(t, a.Exec(ctx, fmt.Sprintf("ALTER SUBSCRIPTION %s_to_%s DISABLE", b.Name, a.Name)))
