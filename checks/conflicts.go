@@ -18,7 +18,22 @@ var ConflictsLoggingOn = Check{
 	Severity: schema.Warning,
 	Needs:    NeedsFacts,
 	Subjects: allNodes,
-	Run:      eachNode(loggingOn, catalog.PartConflicts),
+	Run:      eachNode(ofConflicts(loggingOn)),
+}
+
+// ofConflicts answers for nodes of which it is not known what they record, and
+// for releases that cannot record anything.
+func ofConflicts(judge func(node) []Finding) func(node) []Finding {
+	return func(n node) []Finding {
+		gap := n.f.Gap(catalog.PartConflicts)
+		switch {
+		case n.f.Flavour == catalog.Native && n.f.Server.VersionNum > 0 && n.f.Server.VersionNum < 180000:
+			return []Finding{skip("PostgreSQL %s has no record of conflicts in native replication; 18 has the first", n.f.Server.Version)}
+		case gap != nil:
+			return []Finding{unknown("what is recorded of conflicts could not be read: %s%s", gap.Detail, prefixed("; ", gap.Remedy))}
+		}
+		return judge(n)
+	}
 }
 
 func loggingOn(n node) []Finding {
@@ -58,7 +73,7 @@ var ConflictsNoneRecent = Check{
 	Severity: schema.Info,
 	Needs:    NeedsFacts,
 	Subjects: allNodes,
-	Run: eachNode(func(n node) []Finding {
+	Run: eachNode(ofConflicts(func(n node) []Finding {
 		var total int64
 		counted := false
 		for _, c := range n.f.Conflicts {
@@ -74,7 +89,7 @@ var ConflictsNoneRecent = Check{
 			return []Finding{fail("%d conflicts are recorded", total).evidence(fmt.Sprint(total), "0", "the flavour's conflict history or counters")}
 		}
 		return []Finding{pass("no conflict is recorded").evidence("0", "0", "the flavour's conflict history or counters")}
-	}, catalog.PartConflicts),
+	})),
 }
 
 // ConflictsNoneSkipped: nothing was left out on purpose.
