@@ -168,7 +168,7 @@ func TestGroupFlavours(t *testing.T) {
 				require.Equal(t, []catalog.Pending{{Kind: "catch-up", Node: "dc1n2", Peer: "dc1n1", State: "30"}}, f.Pending)
 			}
 			if line.name != "3.6.4" {
-				require.Equal(t, []int64{7, 2}, []int64{f.Subscriptions[4].Errors, f.Subscriptions[4].Skipped})
+				require.Equal(t, []int64{7, 2}, []int64{*f.Subscriptions[4].Errors, *f.Subscriptions[4].Skipped})
 				require.Len(t, f.Conflicts, 1)
 				require.Equal(t, int64(2), *f.Conflicts[0].Total)
 				require.Empty(t, f.Conflicts[0].Subject)
