@@ -17,7 +17,8 @@ const (
 	Incomplete Verdict = "incomplete"
 )
 
-// Result of one comparison.
+// Result of one comparison. Reports publish it: every member of it and of the
+// types below has its line in reports/report.cue.
 type Result struct {
 	Started  time.Time `json:"started"`
 	Finished time.Time `json:"finished"`

@@ -97,24 +97,36 @@ func normalize(f *checks.Finding) {
 	}
 }
 
-// knownVerdicts does the same for the verdicts of a comparison.
+// knownVerdicts does the same for the verdicts of a comparison, and writes
+// lists that are empty as such.
 func knownVerdicts(c *compare.Result) *compare.Result {
 	if c == nil {
 		return nil
 	}
 	out := *c
-	out.Tables = slices.Clone(c.Tables)
-	verdicts := []*compare.Verdict{&out.Verdict}
+	known(&out.Verdict)
+	out.Tables = append([]compare.Table{}, c.Tables...)
 	for i := range out.Tables {
-		verdicts = append(verdicts, &out.Tables[i].Verdict)
-	}
-	for _, v := range verdicts {
-		if *v != compare.Match && *v != compare.Different {
-			*v = compare.Incomplete
+		t := &out.Tables[i]
+		known(&t.Verdict)
+		t.Key, t.Columns = list(t.Key), list(t.Columns)
+		t.Nodes = append([]compare.Coverage{}, t.Nodes...)
+		t.Diffs = slices.Clone(t.Diffs)
+		for j := range t.Diffs {
+			d := &t.Diffs[j]
+			d.Key, d.Majority, d.Minority = list(d.Key), list(d.Majority), list(d.Minority)
 		}
 	}
 	return &out
 }
+
+func known(v *compare.Verdict) {
+	if *v != compare.Match && *v != compare.Different {
+		*v = compare.Incomplete
+	}
+}
+
+func list(in []string) []string { return append([]string{}, in...) }
 
 // judge derives summary, verdict and sentence from what the report holds.
 func (r *Report) judge() {

@@ -3,9 +3,11 @@ package reports
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/errors"
 	cuejson "cuelang.org/go/encoding/json"
 )
 
@@ -29,7 +31,11 @@ func Validate(data []byte) error {
 		return fmt.Errorf("read the report: %w", err)
 	}
 	if err := shape.Unify(ctx.BuildExpr(expr)).Validate(cue.Concrete(true)); err != nil {
-		return fmt.Errorf("the report does not have the shape of version %s: %w", SchemaVersion, err)
+		var faults []string
+		for _, e := range errors.Errors(err) {
+			faults = append(faults, e.Error())
+		}
+		return fmt.Errorf("the report does not have the shape of version %s: %s", SchemaVersion, strings.Join(shortList(faults, 3), "; "))
 	}
 	return nil
 }

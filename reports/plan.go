@@ -91,7 +91,7 @@ func newPlan(t *schema.Topology) *Plan {
 }
 
 func newDataSet(name string, d schema.DataSet, pos schema.Position) DataSet {
-	return DataSet{Name: name, Replicas: slices.Clone(d.Replicas), Writers: slices.Clone(d.Writers), Pos: pos}
+	return DataSet{Name: name, Replicas: list(d.Replicas), Writers: slices.Clone(d.Writers), Pos: pos}
 }
 
 // newNodes lists the nodes that were asked.

@@ -21,6 +21,24 @@ func allCommands(c *cobra.Command) []*cobra.Command {
 	return out
 }
 
+// shellWords cuts a line at blanks outside of quotes.
+func shellWords(line string) []string {
+	var quote rune
+	var out []string
+	for _, field := range strings.FieldsFunc(line, func(r rune) bool {
+		switch {
+		case quote == 0 && (r == '\'' || r == '"'):
+			quote = r
+		case r == quote:
+			quote = 0
+		}
+		return quote == 0 && r == ' '
+	}) {
+		out = append(out, strings.Trim(field, `'"`))
+	}
+	return out
+}
+
 // Every command shows an example, and every example is one that the command
 // line takes: the command exists, its flags do, its arguments fit.
 func TestExamplesAreTaken(t *testing.T) {
@@ -34,7 +52,7 @@ func TestExamplesAreTaken(t *testing.T) {
 			line, _, _ = strings.Cut(strings.TrimSpace(line), " > ")
 			line, _, _ = strings.Cut(line, " | ")
 			line, _, _ = strings.Cut(line, " #")
-			words := strings.Fields(strings.ReplaceAll(line, `"`, ""))
+			words := shellWords(line)
 			require.Equal(t, "pgconcord", words[0], line)
 			root := newRootCmd(newApp())
 			found, rest, err := root.Find(words[1:])
