@@ -26,20 +26,21 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string
+	environ        func() []string
 	now            func() time.Time
 	runID          string
 	version        string
 
-	flags  commonFlags
-	config *config // nil until it is read
-	log    *slog.Logger
-	report *reports.Report // set by the command that ran, when it made one
-	nagios bool            // the report on stdout is a monitoring plugin's line
-	hushed bool            // do not say where reports were written
+	flags    commonFlags
+	settings configured
+	log      *slog.Logger
+	report   *reports.Report // set by the command that ran, when it made one
+	nagios   bool            // the report on stdout is a monitoring plugin's line
+	hushed   bool            // do not say where reports were written
 }
 
 func newApp() *app {
-	return &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, now: time.Now,
+	return &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv, environ: os.Environ, now: time.Now,
 		runID: newRunID(), version: buildVersion()}
 }
 

@@ -45,6 +45,7 @@ should hold.`,
 	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
+	o.baseline.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)
 	o.rows.register(cmd.Flags(), "none")
 	fs := cmd.Flags()
@@ -64,6 +65,10 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 		return err
 	}
 	request, err := o.rows.request(o.connect)
+	if err != nil {
+		return err
+	}
+	baseline, err := o.baseline.load(a)
 	if err != nil {
 		return err
 	}
@@ -99,6 +104,9 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("audit", in)
+	if baseline != nil {
+		r.ApplyBaseline(baseline)
+	}
 	r.Redact(redact)
 	return a.publish(r)
 }

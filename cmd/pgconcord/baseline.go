@@ -17,7 +17,7 @@ type baselineFlags struct {
 
 func (f *baselineFlags) register(fs *pflag.FlagSet) {
 	fs.StringVar(&f.file, "baseline", "", "earlier report in JSON; with --new-only its failures do not count")
-	fs.BoolVar(&f.newOnly, "new-only", false, "with --baseline: only failures that it does not have count; they are told apart by check and subject")
+	fs.BoolVar(&f.newOnly, "new-only", false, "with --baseline: only failures that it does not have count; they are told apart by check and subject. Rows that differ and what could not be told always count")
 }
 
 // load reads the baseline before anything else is done; nil without one.

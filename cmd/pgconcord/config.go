@@ -2,252 +2,229 @@ package main
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
-	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/errors"
-	"cuelang.org/go/encoding/yaml"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/pgconcord/pgconcord/internal/config"
+	"github.com/pgconcord/pgconcord/reports"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
-// configNames are looked for in the working directory, one at most may be there.
-var configNames = []string{"pgconcord.cue", "pgconcord.yaml"}
-
-// envPrefix starts the name of the environment variable of a flag:
-// PGCONCORD_FAIL_ON is --fail-on.
+// envPrefix is what the environment's settings begin with.
 const envPrefix = "PGCONCORD_"
 
-// config holds defaults: for all commands, and under a command's name for that
-// one. A flag on the command line counts most, then the environment, then the
-// command's own entry, then the common one.
-type config struct {
-	file     string
-	topology string
-	common   map[string]any
-	commands map[string]map[string]any
-}
-
-// configure reads the configuration and sets the flags that were not given.
-func (a *app) configure(cmd *cobra.Command) error {
-	if err := a.loadConfig(cmd.Root()); err != nil {
-		return err
-	}
-	var failed error
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if failed != nil || f.Changed || f.Name == "help" || f.Name == "config" || f.Name == "format" || f.Name == "output" {
-			return
-		}
-		if v := a.getenv(envName(f.Name)); v != "" {
-			if err := cmd.Flags().Set(f.Name, v); err != nil {
-				failed = usagef("%s: %w", envName(f.Name), err)
-			}
-			return
-		}
-		v, ok := a.config.commands[cmd.Name()][f.Name]
-		if !ok {
-			v, ok = a.config.common[f.Name]
-		}
-		if ok {
-			for _, s := range values(v) {
-				if err := cmd.Flags().Set(f.Name, s); err != nil {
-					failed = usagef("%s: %s: %w", a.config.file, f.Name, err)
-				}
-			}
-		}
-	})
-	if failed != nil {
-		return failed
-	}
-	return a.configureOutputs(cmd)
-}
-
-// configureOutputs takes formats and files from the configuration when the
-// command line has none.
-func (a *app) configureOutputs(cmd *cobra.Command) error {
-	v, ok := a.config.commands[cmd.Name()]["outputs"]
-	if !ok {
-		v, ok = a.config.common["outputs"]
-	}
-	if !ok || len(a.flags.outputs.list) > 0 {
-		return nil
-	}
-	list, _ := v.([]any)
-	for _, item := range list {
-		m, _ := item.(map[string]any)
-		out := output{}
-		for k, x := range m {
-			switch k {
-			case "format":
-				out.format = fmt.Sprint(x)
-			case "output":
-				out.file = fmt.Sprint(x)
-			default:
-				return usagef("%s: outputs: %q is not known: expected format and output", a.config.file, k)
-			}
-		}
-		if out == (output{}) {
-			return usagef("%s: outputs: expected a list of {format, output}", a.config.file)
-		}
-		a.flags.outputs.list = append(a.flags.outputs.list, out)
-	}
-	return nil
-}
-
+// envName is the variable of a flag: PGCONCORD_FAIL_ON for --fail-on.
 func envName(flag string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(flag, "-", "_"))
 }
 
-// values renders a configured value the way a flag takes it.
-func values(v any) []string {
-	if list, ok := v.([]any); ok {
-		var out []string
-		for _, x := range list {
-			out = append(out, fmt.Sprint(x))
-		}
-		return out
-	}
-	return []string{fmt.Sprint(v)}
+// noConfig are the commands that must work whatever is configured.
+var noConfig = []string{"version", "help", "completion", "man", "demo", "config"}
+
+// configured is what a command line leaves open and where it was found.
+type configured struct {
+	done     bool
+	topology []string
+	origins  map[string]string // by flag; what the command line gave is not in it
 }
 
-// loadConfig reads the file that --config names, or the one in the working
-// directory, once.
-func (a *app) loadConfig(root *cobra.Command) error {
-	if a.config != nil {
+// configure fills what the command line leaves open: from the environment,
+// else from the file of defaults.
+func (a *app) configure(cmd *cobra.Command) error {
+	for c := cmd; c != nil; c = c.Parent() {
+		if slices.Contains(noConfig, c.Name()) || strings.HasPrefix(c.Name(), "__") {
+			return nil
+		}
+	}
+	return a.configureAs(cmd)
+}
+
+func (a *app) configureAs(cmd *cobra.Command) error {
+	if a.settings.done {
 		return nil
 	}
-	a.config = &config{}
-	name := a.flags.config
-	if name == "" {
-		name = a.getenv(envName("config"))
-	}
-	if name == "" {
-		var found []string
-		for _, n := range configNames {
-			if _, err := os.Stat(n); err == nil {
-				found = append(found, n)
-			}
-		}
-		switch len(found) {
-		case 0:
-			return nil
-		case 1:
-			name = found[0]
-		default:
-			return usagef("%s are both there: keep one", strings.Join(found, " and "))
-		}
-	}
-	data, err := os.ReadFile(name)
+	a.settings = configured{done: true, origins: map[string]string{}}
+	file, err := a.findConfig()
 	if err != nil {
-		return fmt.Errorf("read the configuration %s: %w", name, cause(err))
+		return err
 	}
-	settings, err := parseConfig(name, data)
-	if err != nil {
-		return fmt.Errorf("read the configuration: %s", strings.TrimSpace(errors.Details(err, nil)))
+	section := cmd.Name()
+	if cmd.Parent() != cmd.Root() || !slices.Contains(config.Sections(), section) {
+		section = config.Other
 	}
-	return a.config.fill(name, settings, root)
-}
-
-func parseConfig(name string, data []byte) (map[string]any, error) {
-	ctx := cuecontext.New()
-	var v cue.Value
-	if filepath.Ext(name) == ".cue" {
-		v = ctx.CompileBytes(data, cue.Filename(name))
-	} else {
-		file, err := yaml.Extract(name, data)
-		if err != nil {
-			return nil, err
-		}
-		v = ctx.BuildFile(file)
+	if err := a.configureOutputs(cmd.Flags(), file, section); err != nil {
+		return err
 	}
-	if err := v.Validate(cue.Concrete(true)); err != nil {
-		return nil, err
-	}
-	var out map[string]any
-	if err := v.Decode(&out); err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
-// fill sorts settings into common ones and those of a command, and refuses what
-// no command knows: a misspelt safeguard must not be passed over.
-func (c *config) fill(file string, settings map[string]any, root *cobra.Command) error {
-	c.file, c.common, c.commands = file, map[string]any{}, map[string]map[string]any{}
-	known, flagsOf := map[string]bool{"topology": true, "outputs": true}, map[string]map[string]bool{}
-	for _, cmd := range root.Commands() {
-		flagsOf[cmd.Name()] = map[string]bool{"outputs": true}
-		note := func(f *pflag.Flag) { known[f.Name], flagsOf[cmd.Name()][f.Name] = true, true }
-		cmd.Flags().VisitAll(note)
-		root.PersistentFlags().VisitAll(note)
-	}
-	for _, key := range sortedKeys(settings) {
-		v := settings[key]
-		if key == "topology" {
-			s, ok := v.(string)
-			if !ok {
-				return usagef("%s: topology: expected the name of a file", file)
-			}
-			c.topology = s
+	for _, name := range config.Names(section) {
+		f := cmd.Flags().Lookup(name)
+		if f == nil || f.Changed || name == "format" {
 			continue
 		}
-		if own, ok := v.(map[string]any); ok && flagsOf[key] != nil {
-			for _, name := range sortedKeys(own) {
-				if !flagsOf[key][name] {
-					return usagef("%s: %s: the command has no setting %q", file, key, name)
-				}
-			}
-			c.commands[key] = own
-			continue
+		if err := a.configureFlag(cmd.Flags(), f, file, section); err != nil {
+			return err
 		}
-		if !known[key] {
-			return usagef("%s: there is no setting and no command %q", file, key)
-		}
-		c.common[key] = v
+	}
+	if v := a.getenv(envName("topology")); v != "" {
+		a.settings.topology, a.settings.origins["topology"] = []string{v}, envName("topology")
+	} else if v, ok := file.value("", "topology"); ok {
+		a.settings.topology, a.settings.origins["topology"] = v.Texts, v.Pos.String()
 	}
 	return nil
 }
 
-func sortedKeys(m map[string]any) []string {
-	var out []string
-	for k := range m {
-		out = append(out, k)
+// configFile is the file of defaults; nil when there is none.
+type configFile struct{ *config.Config }
+
+func (c *configFile) value(section, name string) (config.Value, bool) {
+	if c == nil {
+		return config.Value{}, false
 	}
-	slices.Sort(out)
-	return out
+	return c.Value(section, name)
 }
 
-// oneTopology accepts one file, or none when the configuration or
-// PGCONCORD_TOPOLOGY names it.
+// findConfig reads the file that --config or PGCONCORD_CONFIG names, else the
+// one in the working directory. None says that there shall be none.
+func (a *app) findConfig() (*configFile, error) {
+	name, said := a.flags.config, "--config"
+	if name == "" {
+		name, said = a.getenv(envName("config")), envName("config")
+	}
+	if name == "none" {
+		return nil, nil
+	}
+	var err error
+	if name == "" {
+		if name, err = config.Find("."); err != nil || name == "" {
+			return nil, err
+		}
+		said = "the configuration"
+	}
+	in, err := a.readInput(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", said, err)
+	}
+	c, err := config.Load(in)
+	if err != nil {
+		return nil, err
+	}
+	return &configFile{c}, nil
+}
+
+// configureFlag sets a flag that the command line left open.
+func (a *app) configureFlag(fs *pflag.FlagSet, f *pflag.Flag, file *configFile, section string) error {
+	texts, origin := []string(nil), ""
+	if v := a.getenv(envName(f.Name)); v != "" {
+		texts, origin = []string{v}, envName(f.Name)
+	} else if v, ok := file.value(section, f.Name); ok {
+		texts, origin = v.Texts, v.Pos.String()
+	} else {
+		return nil
+	}
+	for _, s := range texts {
+		if err := fs.Set(f.Name, s); err != nil {
+			return usagef("%s: %q is no value for --%s (%s)", origin, s, f.Name, f.Value.Type())
+		}
+	}
+	a.settings.origins[f.Name] = origin
+	return nil
+}
+
+// configureOutputs says how the report is written, when the command line has
+// neither --format nor --output. Only commands that make a report take part:
+// a list of rules has no other form because reports have.
+func (a *app) configureOutputs(fs *pflag.FlagSet, file *configFile, section string) error {
+	if len(a.flags.outputs.list) > 0 || !slices.Contains(config.Names(section), "format") || fs.Lookup("format") == nil {
+		return nil
+	}
+	set := func(origin string, list ...config.Output) error {
+		for _, o := range list {
+			a.flags.outputs.list = append(a.flags.outputs.list, output{format: o.Format, file: o.File})
+			if _, err := reports.FormatByName(o.Format); err != nil && o.Format != "" {
+				return usagef("%s: %w", origin, err)
+			}
+		}
+		a.settings.origins["format"] = origin
+		return nil
+	}
+	if v := a.getenv(envName("format")); v != "" {
+		return set(envName("format"), config.Output{Format: v})
+	}
+	if file == nil {
+		return nil
+	}
+	if list := file.Outputs(section); len(list) > 0 {
+		return set(file.OutputsPos(section).String(), list...)
+	}
+	if v, ok := file.value(section, "format"); ok {
+		return set(v.Pos.String(), config.Output{Format: v.Texts[0]})
+	}
+	return nil
+}
+
+// topologies are the files that a command line names, or those that are
+// configured.
+func (a *app) topologies(cmd *cobra.Command, given []string) ([]string, error) {
+	if len(given) > 0 {
+		return given, nil
+	}
+	err := a.configure(cmd) // cobra judges arguments before it lets a command begin
+	return a.settings.topology, err
+}
+
+// someTopologies accepts one file or several, or none when they are configured.
+func (a *app) someTopologies(run func(cmd *cobra.Command, files []string) error) (cobra.PositionalArgs, func(*cobra.Command, []string) error) {
+	return a.withTopologies(args(cobra.MinimumNArgs(1), "name at least one topology file, or configure it"), run)
+}
+
+// oneTopology accepts one file, or none when it is configured.
 func (a *app) oneTopology(run func(cmd *cobra.Command, file string) error) (cobra.PositionalArgs, func(*cobra.Command, []string) error) {
-	pick := func(cmd *cobra.Command, given []string) (string, error) {
-		if len(given) == 1 {
-			return given[0], nil
-		}
-		if err := a.loadConfig(cmd.Root()); err != nil {
-			return "", err
-		}
-		if name := a.getenv(envName("topology")); len(given) == 0 && name != "" {
-			return name, nil
-		}
-		if len(given) == 0 && a.config.topology != "" {
-			return a.config.topology, nil
-		}
-		return "", usagef("%d arguments given: name one topology file, or set it in %s", len(given), strings.Join(configNames, " or "))
-	}
+	return a.withTopologies(args(cobra.ExactArgs(1), "name one topology file, or configure it"), func(cmd *cobra.Command, files []string) error { return run(cmd, files[0]) })
+}
+
+func (a *app) withTopologies(rule cobra.PositionalArgs, run func(*cobra.Command, []string) error) (cobra.PositionalArgs, func(*cobra.Command, []string) error) {
 	check := func(cmd *cobra.Command, given []string) error {
-		_, err := pick(cmd, given)
-		return err
-	}
-	return check, func(cmd *cobra.Command, given []string) error {
-		file, err := pick(cmd, given)
+		files, err := a.topologies(cmd, given)
 		if err != nil {
 			return err
 		}
-		return run(cmd, file)
+		return rule(cmd, files)
 	}
+	return check, func(cmd *cobra.Command, given []string) error {
+		files, err := a.topologies(cmd, given)
+		if err != nil {
+			return err
+		}
+		return run(cmd, files)
+	}
+}
+
+// warnAboutMisspelt looks for variables that are nearly a setting: one that is
+// misspelt must not be thought to hold.
+func (a *app) warnAboutMisspelt() {
+	known := []string{envName("config"), envName("topology")}
+	for _, section := range append(config.Sections(), config.Other) {
+		for _, name := range config.Names(section) {
+			known = append(known, envName(name))
+		}
+	}
+	for _, v := range a.environ() {
+		name, _, _ := strings.Cut(v, "=")
+		if !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) {
+			continue
+		}
+		if s := schema.Nearest(strings.TrimPrefix(name, envPrefix), trimmed(known)); s != "" {
+			a.log.Warn("this variable is no setting and has no effect", "variable", name, "nearest", envPrefix+s)
+		}
+	}
+}
+
+func trimmed(names []string) []string {
+	var out []string
+	for _, n := range names {
+		out = append(out, strings.TrimPrefix(n, envPrefix))
+	}
+	return out
 }

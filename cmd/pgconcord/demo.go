@@ -177,7 +177,7 @@ func (d *demo) expect(code int, name string, args ...string) error {
 		return err
 	}
 	fmt.Fprintf(d.stdout, "$ pgconcord %s\n\n", strings.Join(args, " "))
-	args = append(args, "--format", "text")
+	args = append(args, "--format", "text", "--config", "none")
 	for _, f := range []string{"json", "html"} {
 		if _, err := reports.FormatByName(f); err == nil {
 			args = append(args, "--format", f, "--output", filepath.Join(d.opt.dir, name+"."+f))

@@ -23,18 +23,38 @@ func newManCmd(a *app) *cobra.Command {
 }
 
 const manRisks = `pgconcord opens read-only transactions with statement, lock and idle timeouts and
-at most two connections to a node, and creates no object. A comparison reads
-every row of the compared tables once on every node that holds them: it costs
-I/O and CPU there. Start with one shard in a quiet hour. Reports of a comparison
-can hold keys and values of rows; --redact takes them out, and the nightly report
-does without values unless it is told otherwise.`
+at most two connections to a node, and creates no object. What it costs:
+
+A comparison reads every row of the compared tables once on every node that holds
+them, and rows that differed once more: it takes I/O and CPU there. Start with one
+shard in a quiet hour.
+
+While a table is read its snapshot keeps VACUUM on that node from removing rows
+that died since, in the whole database. On a table that takes an hour that is an
+hour.
+
+Reading takes ACCESS SHARE locks, behind which statements such as ALTER TABLE
+wait, and what comes behind these. Cancel the run when one must get through.
+
+Reports of a comparison can hold keys and values of rows; --redact takes them out,
+and the nightly report does without values unless it is told otherwise.`
 
 const manLimitations = `A verdict is about what was read, when it was read: nodes are not read at one
 instant, and nothing is said about later changes, excluded tables and columns, or
-what is listed as unknown. Rows are compared by digest; the report states the
-bound of the probability that a difference was missed. Postgres-BDR and EDB
-Postgres Distributed are read by their documented catalogs; the tests run a
-stand-in for them, not the products. Clean checks replace no restore test.`
+what is listed as unknown.
+
+Rows are compared by digest; the report states the bound of the probability that
+a difference was missed. A row that was still changing whenever it was read again
+is volatile: whether it differs for good cannot be told, and its table is
+incomplete. Large objects and the values of sequences are not compared.
+
+A likely cause of a difference follows a stated rule over commit timestamps and
+origins; it is no proof. An empty conflict log is none that there were no
+conflicts. Nothing is repaired.
+
+Postgres-BDR and EDB Postgres Distributed are read by their documented catalogs;
+the tests run a stand-in for them, not the products. Clean checks replace no
+restore test.`
 
 const manExit = `0	all that was asked for was done, and nothing at or above --fail-on was found
 1	findings at or above --fail-on, or rows that differ
@@ -47,7 +67,7 @@ used instead: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.`
 
 const manEnvironment = `PGCONCORD_CONFIG	file of defaults, like --config
 PGCONCORD_TOPOLOGY	the topology when none is named
-PGCONCORD_...	any flag: PGCONCORD_FAIL_ON is --fail-on
+PGCONCORD_...	a setting by its flag's name: PGCONCORD_FAIL_ON is --fail-on; pgconcord config lists them
 NO_COLOR	no colour on a terminal
 COLUMNS	width of text that does not go to a terminal
 GITHUB_STEP_SUMMARY	with --format github the summary page of the job is added to it
@@ -86,7 +106,7 @@ func manual(root *cobra.Command, version string, now time.Time) string {
 	section("ENVIRONMENT")
 	b.WriteString(roffTable(manEnvironment))
 	section("FILES")
-	b.WriteString(roffTable("pgconcord.cue, pgconcord.yaml\tdefaults for flags, in the working directory\nwaivers.cue, waivers.yaml\twaivers, beside the topology\npolicy/\tthe house's own rules, beside the topology"))
+	b.WriteString(roffTable("pgconcord.cue, pgconcord.yaml, pgconcord.json\tdefaults for flags, in the working directory\nwaivers.cue, waivers.yaml\twaivers, beside the topology\npolicy/\tthe house's own rules, beside the topology"))
 	section("LIMITATIONS")
 	b.WriteString(roffParagraph(manLimitations))
 	return b.String()

@@ -46,6 +46,7 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
+	o.baseline.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)
 	o.rows.register(cmd.Flags(), "values")
 	fs := cmd.Flags()
@@ -75,6 +76,10 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 	if err != nil {
 		return err
 	}
+	baseline, err := o.baseline.load(a)
+	if err != nil {
+		return err
+	}
 	started := a.now()
 	plan, err := a.loadPlan(ctx, []string{o.file}, o.plan)
 	if err != nil {
@@ -100,6 +105,9 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("report", in)
+	if baseline != nil {
+		r.ApplyBaseline(baseline)
+	}
 	r.Redact(redact)
 	if o.history != "" {
 		r.Compare(past.reports, past.unreadable)

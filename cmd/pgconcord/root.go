@@ -65,7 +65,7 @@ func newRootCmd(a *app) *cobra.Command {
 	p.BoolVarP(&a.flags.quiet, "quiet", "q", false, "no progress, no log but errors, and of the text format only the verdict")
 	p.BoolVarP(&a.flags.verbose, "verbose", "v", false, "passes and skipped checks too, and a log of what is done")
 	p.StringVar(&a.flags.logFormat, "log-format", "text", "form of the log on standard error: text, json")
-	p.StringVar(&a.flags.config, "config", "", "file of defaults for flags; without it pgconcord.cue or pgconcord.yaml in the working directory. Every flag is also read from the environment: PGCONCORD_FAIL_ON is --fail-on")
+	p.StringVar(&a.flags.config, "config", "", "file of defaults for what the command line leaves open; none for no file. Without it pgconcord.cue, .yaml or .json in the working directory")
 	root.AddCommand(
 		newValidateCmd(a),
 		newCheckCmd(a),
@@ -79,6 +79,7 @@ func newRootCmd(a *app) *cobra.Command {
 		newExplainCmd(a),
 		newGrantsCmd(a),
 		newDemoCmd(a),
+		newConfigCmd(a),
 		newManCmd(a),
 		newVersionCmd(a),
 	)
@@ -118,6 +119,7 @@ func (a *app) start(cmd *cobra.Command) error {
 		return usagef("--log-format: %q is no form: expected text or json", a.flags.logFormat)
 	}
 	a.log = a.log.With("run", a.runID)
+	a.warnAboutMisspelt()
 	return a.flags.outputs.resolve()
 }
 

@@ -19,7 +19,7 @@ type validateOptions struct {
 func newValidateCmd(a *app) *cobra.Command {
 	var o validateOptions
 	cmd := &cobra.Command{
-		Use:   "validate TOPOLOGY...",
+		Use:   "validate [TOPOLOGY]...",
 		Short: "Judge the plan alone; no database is contacted",
 		Long: `Judges a topology by every layout rule and by the house's own, without
 contacting anything. TOPOLOGY is CUE, YAML or JSON, or - for standard input;
@@ -29,12 +29,11 @@ several files are merged into one plan.`,
 			"pgconcord validate topology.yaml --fail-on warning",
 			"pgconcord validate topology.yaml --format json --output plan.json",
 		),
-		Args: args(cobra.MinimumNArgs(1), "name at least one topology file"),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			o.files = files
-			return runValidate(cmd.Context(), a, o)
-		},
 	}
+	cmd.Args, cmd.RunE = a.someTopologies(func(cmd *cobra.Command, files []string) error {
+		o.files = files
+		return runValidate(cmd.Context(), a, o)
+	})
 	o.plan.register(cmd.Flags())
 	o.waivers.register(cmd.Flags())
 	o.baseline.register(cmd.Flags())
