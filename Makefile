@@ -41,3 +41,7 @@ lint: ## gofmt, go vet, staticcheck
 	  if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 	$(GO) tool staticcheck ./...
+
+.PHONY: bench-schema
+bench-schema: ## time and peak memory of judging plans of 6 to 3000 nodes with every rule
+	@$(GO) run ./internal/bench/schema

@@ -47,6 +47,7 @@ func Load(ctx context.Context, inputs []Input, opt Options) (*Plan, error) {
 			}
 			done <- a
 		}()
+		defer boundMemory(inputs)()
 		a.plan, a.err = l.load(inputs, opt)
 	}()
 	timer := time.NewTimer(opt.Limit)

@@ -37,6 +37,9 @@ func Files() []Input {
 	return out
 }
 
+// ImportPath is how a user's own CUE imports the published package.
+const ImportPath = "github.com/pgconcord/pgconcord/schema"
+
 // ours marks the file names of the embedded package in positions, so that no
 // user's file can be mistaken for one of them.
 const ours = "pgconcord:schema/"
@@ -50,14 +53,15 @@ func compile(ctx *cue.Context, house []*ast.File, f factTables) (cue.Value, erro
 	if err != nil {
 		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
 	}
-	if err := inst.AddFile(ours+"facts.cue", append([]byte("package topology\n#facts: "), known...)); err != nil {
-		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
-	}
-	for _, f := range Files() {
+	for _, f := range append(Files(), Input{Name: "facts.cue", Data: append([]byte("package topology\n#facts: "), known...)}) {
 		if f.Name == vetFile {
 			continue
 		}
-		if err := inst.AddFile(ours+f.Name, f.Data); err != nil {
+		file, err := parser.ParseFile(ours+f.Name, f.Data)
+		if err == nil {
+			err = inst.AddSyntax(file)
+		}
+		if err != nil {
 			return cue.Value{}, fmt.Errorf("the embedded rules do not parse: %w", err)
 		}
 	}

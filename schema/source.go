@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -67,7 +68,9 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 			f = &ast.File{Filename: in.Name, Decls: []ast.Decl{&ast.EmbedDecl{Expr: e}}}
 		}
 	case "cue":
-		f, err = parser.ParseFile(in.Name, in.Data, parser.ParseComments)
+		if f, err = parser.ParseFile(in.Name, in.Data, parser.ParseComments); err == nil {
+			withoutPackage(f)
+		}
 	default:
 		f, err = yaml.Extract(in.Name, in.Data)
 	}
@@ -103,6 +106,44 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 		w.value(w.source.value, "") // what a reference or comprehension made
 	}
 	return w.source, nil
+}
+
+// withoutPackage takes the import and the embedding of the published package
+// out of a user's file. Both are for the plain cue command: here the package is
+// unified with the file anyhow, without a module cache or a registry.
+func withoutPackage(f *ast.File) {
+	names := map[string]bool{}
+	var kept []ast.Decl
+	for _, d := range f.Decls {
+		if i, ok := d.(*ast.ImportDecl); ok {
+			i.Specs = slices.DeleteFunc(i.Specs, func(s *ast.ImportSpec) bool {
+				path, err := literal.Unquote(s.Path.Value)
+				path, name, _ := strings.Cut(path, ":")
+				path, _, _ = strings.Cut(path, "@")
+				if err != nil || path != ImportPath {
+					return false
+				}
+				if name == "" {
+					name = "topology"
+				}
+				if s.Name != nil {
+					name = s.Name.Name
+				}
+				names[name] = true
+				return true
+			})
+			if len(i.Specs) == 0 {
+				continue
+			}
+		}
+		if e, ok := d.(*ast.EmbedDecl); ok {
+			if id, ok := e.Expr.(*ast.Ident); ok && names[id.Name] {
+				continue
+			}
+		}
+		kept = append(kept, d)
+	}
+	f.Decls = kept
 }
 
 // walker notes where each value was written and finds keys written twice,
