@@ -19,7 +19,11 @@ var native = flavour{
 		return ""
 	},
 	queries: func(p *probe, _ Flavour) []query {
-		return []query{nativeSubscriptions(p), nativeSets(p), nativeSlots, nativeConflicts(p)}
+		q := []query{nativeSubscriptions(p), nativeSets(p), nativeSlots}
+		if counters := conflictCounters(p); len(counters) > 0 {
+			q = append(q, nativeConflicts(counters))
+		}
+		return q
 	},
 }
 
@@ -108,25 +112,24 @@ var nativeSlots = query{
 	fill: into(func(f *Facts, rows []OwnedName) { f.OwnedSlots = rows }),
 }
 
-// nativeConflicts: 18 counts conflicts per subscription and writes them to the
-// server log; before that nothing is recorded of an update that meets another.
-func nativeConflicts(p *probe) query {
-	const view = "pg_catalog.pg_stat_subscription_stats"
-	var counters []string
-	for _, c := range p.Relations[view] {
+// conflictCounters are the columns in which 18 counts conflicts. Before that
+// nothing is recorded of an update that meets another: no gap in what is known,
+// but a node that has no conflict log.
+func conflictCounters(p *probe) []string {
+	var out []string
+	for _, c := range p.Relations["pg_catalog.pg_stat_subscription_stats"] {
 		if strings.HasPrefix(c, "confl_") {
-			counters = append(counters, "t."+c)
+			out = append(out, "t."+c)
 		}
 	}
-	slices.Sort(counters)
+	slices.Sort(out)
+	return out
+}
+
+// nativeConflicts: 18 also writes them to the server log.
+func nativeConflicts(counters []string) query {
 	return query{
 		part: PartConflicts, what: "pg_stat_subscription_stats",
-		missing: func(p *probe) (string, string) {
-			if len(counters) == 0 {
-				return "PostgreSQL before 18 does not record conflicts of native replication", ""
-			}
-			return "", ""
-		},
 		sql: `SELECT t.subname AS subject, true AS to_log, true AS counted, (` + strings.Join(counters, " + ") + `)::bigint AS total
 			FROM pg_stat_subscription_stats t JOIN pg_subscription s ON s.oid = t.subid JOIN pg_database d ON d.oid = s.subdbid
 			WHERE d.datname = current_database() ORDER BY 1`,
