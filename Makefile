@@ -27,6 +27,10 @@ test-matrix: deps majors ## the tests of readers on PostgreSQL 11 to 18
 	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 ./internal/lab/majors/... ./internal/catalog/...
 	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 -run Majors ./compare
 
+.PHONY: bench-check
+bench-check: deps ## how long reading and judging the six-node lab takes
+	$(GO) test -run '^$$' -bench Check -benchtime 20x ./checks
+
 .PHONY: build
 build: ## bin/pgconcord
 	@$(GO) build -o bin/pgconcord ./cmd/pgconcord

@@ -23,14 +23,14 @@ var LagFailoverTarget = Check{
 
 func failoverTarget(in Input) []Finding {
 	known := names(in)
-	all := edges(in)
+	from := edgesFrom(in)
 	var out []Finding
 	for _, shard := range in.Plan.ShardNames() {
 		d := in.Plan.Shards[shard]
 		for _, w := range d.Writers {
 			for _, target := range targetsOf(in, d, w) {
 				e := edgeOf(in, known, w, target)
-				f := worstOf(append(lagBytes(e), lagTime(e, all)...))
+				f := worstOf(append(lagBytes(e), lagTime(e, from[w])...))
 				f.Message = fmt.Sprintf("%s is the other master of shard %s: %s", target, shard, f.Message)
 				f.Subject = Subject{Node: w, Peer: target, Object: "shard " + shard}
 				f.Pos = in.Plan.Pos("shards", shard, "writers")

@@ -22,8 +22,8 @@ var LagTime = Check{
 	Gates:    Nightly | PreJoin | PostJoin,
 	Subjects: allEdges,
 	Run: func(in Input) []Finding {
-		all := edges(in)
-		return eachEdge(func(e edge) []Finding { return lagTime(e, all) })(in)
+		from := edgesFrom(in)
+		return eachEdge(func(e edge) []Finding { return lagTime(e, from[e.provider]) })(in)
 	},
 }
 
@@ -42,7 +42,18 @@ type behind struct {
 	witness string
 }
 
-func lagTime(e edge, all []edge) []Finding {
+// edgesFrom returns the wanted edges by their provider.
+func edgesFrom(in Input) map[string][]edge {
+	out := map[string][]edge{}
+	for _, e := range edges(in) {
+		out[e.provider] = append(out[e.provider], e)
+	}
+	return out
+}
+
+// lagTime judges an edge; siblings are the edges of the same provider, whose
+// subscribers bear witness.
+func lagTime(e edge, siblings []edge) []Finding {
 	limit := e.in.Plan.Policy.Lag.Max()
 	expected := fmt.Sprintf("no change older than %s", limit)
 	return e.worst(func(l link) Finding {
@@ -53,7 +64,7 @@ func lagTime(e edge, all []edge) []Finding {
 		if open == 0 {
 			return pass("nothing is outstanding: %s has confirmed all WAL of %s", e.subscriber, e.provider).evidence("0 s", expected, lagTimeHow)
 		}
-		b, why := l.age(e, all)
+		b, why := l.age(e, siblings)
 		if why != "" {
 			if l.keepsUp(e) {
 				return pass("%s applied all that %s sent it; %s of WAL were written since", e.subscriber, e.provider, bytes(open)).evidence("all that was sent is applied", expected, lagTimeHow)
@@ -90,7 +101,7 @@ func (l link) keepsUp(e edge) bool {
 
 // age bounds how old the outstanding changes are; why is set when it cannot be
 // told.
-func (l link) age(e edge, all []edge) (b behind, why string) {
+func (l link) age(e edge, siblings []edge) (b behind, why string) {
 	applied, why := l.applied(e)
 	if why != "" {
 		return b, why
@@ -105,8 +116,8 @@ func (l link) age(e edge, all []edge) (b behind, why string) {
 			b.atMost = now.Sub(first)
 		}
 	}
-	for _, other := range all {
-		if other.provider != e.provider || other.subscriber == e.subscriber || other.to == nil {
+	for _, other := range siblings {
+		if other.subscriber == e.subscriber || other.to == nil {
 			continue
 		}
 		for _, o := range other.links {
