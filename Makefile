@@ -35,6 +35,10 @@ test-matrix: deps-test majors ## the tests of readers on PostgreSQL 11 to 18
 bench-check: deps ## how long reading and judging the six-node lab takes
 	$(GO) test -run '^$$' -bench Check -benchtime 20x ./checks
 
+.PHONY: bench-compare
+bench-compare: deps ## the row comparer against COPY and count(*), on 10 million rows
+	$(GO) run ./internal/bench/compare
+
 .PHONY: build
 build: ## bin/pgconcord
 	@$(GO) build -o bin/pgconcord ./cmd/pgconcord

@@ -11,8 +11,12 @@ import (
 	"github.com/pgconcord/pgconcord/internal/cluster"
 )
 
-// drillBuckets is how many buckets one statement fetches rows of.
-const drillBuckets = 2000
+// How many buckets one statement fetches rows of: ranges come by an index, for
+// hash buckets each statement reads the whole table.
+const (
+	drillRanges = 200
+	drillHashed = 20_000
+)
 
 // bucketRows is a bucket as one node sent it: digest and number of rows per
 // key text; for rows without a key the digest is the key.
@@ -28,7 +32,11 @@ const sep = "\x00"
 // at once, and hands over the keys on which they differ. It holds one bucket a
 // node in memory.
 func drill(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, suspect func(key []string) error) error {
-	for chunk := range slices.Chunk(bad, drillBuckets) {
+	size := drillHashed
+	if qs[0].buckets.width > 0 {
+		size = drillRanges
+	}
+	for chunk := range slices.Chunk(bad, size) {
 		if err := drillChunk(ctx, sessions, qs, chunk, suspect); err != nil {
 			return err
 		}
@@ -119,6 +127,9 @@ func unequal(group []map[string]string) []string {
 }
 
 func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<- bucketRows) error {
+	if _, err := tx.Exec(ctx, drillSettings); err != nil {
+		return err
+	}
 	rows, err := tx.Query(ctx, q.drill(bad))
 	if err != nil {
 		return err

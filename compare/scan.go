@@ -161,8 +161,11 @@ func scanSettings(version int) string {
 	if version < 130000 {
 		memory = "1TB"
 	}
-	return "SELECT set_config('enable_sort', 'off', true), set_config('work_mem', '" + memory + "', true)"
+	return drillSettings + ", set_config('enable_sort', 'off', true), set_config('work_mem', '" + memory + "', true)"
 }
+
+// drillSettings keep a statement to one process and its sort in memory.
+const drillSettings = "SELECT set_config('max_parallel_workers_per_gather', '0', true), set_config('work_mem', '64MB', true)"
 
 func position(v *survey) string {
 	if v.inRecovery {
