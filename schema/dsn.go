@@ -237,7 +237,10 @@ func value(s string) (v, rest string, err error) {
 // parseURI reads postgresql://user:password@host:port,host:port/dbname?key=value.
 // Several hosts are beyond net/url, so the authority is taken apart here.
 func parseURI(s string) (map[string]string, error) {
-	_, s, _ = strings.Cut(s, "://")
+	_, s, _ = strings.Cut(strings.TrimRight(s, space), "://")
+	if strings.ContainsAny(s, space) { // libpq's releases differ in what they make of it
+		return nil, errors.New("a space stands in a URI; write it as %20")
+	}
 	m := map[string]string{}
 	s, query, _ := strings.Cut(s, "?")
 	authority, db, _ := strings.Cut(s, "/")
@@ -252,6 +255,9 @@ func parseURI(s string) (map[string]string, error) {
 		}
 	}
 	if at := strings.LastIndexByte(authority, '@'); at >= 0 {
+		if strings.Contains(authority[:at], "@") {
+			return nil, errors.New("an @ in the user or password is not written as %40")
+		}
 		user, password, _ := strings.Cut(authority[:at], ":")
 		set("user", user)
 		set("password", password)
