@@ -76,7 +76,11 @@ func findingMetrics(g *prometheus.GaugeVec, r *Report) {
 		}
 	}
 	for _, f := range r.Findings {
-		g.WithLabelValues(string(f.Status), string(f.Severity)).Inc()
+		status := string(f.Status)
+		if f.Known { // what does not count sets off no alert
+			status = "known"
+		}
+		g.WithLabelValues(status, string(f.Severity)).Inc()
 	}
 }
 
