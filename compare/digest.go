@@ -79,12 +79,12 @@ func chain(cols []compared, mode Mode) string {
 // argument and values of 64 bits the seed of one and the same call: both are
 // seen whole, which hashint8extended does not do.
 func link(cols []compared, mode Mode) string {
-	var words, longs, bits []string
+	var words, longs, bits, nulls []string
 	var calls []func(string) string
 	for _, c := range cols {
 		i := imageOf(c, mode)
 		if i.nullBit && !c.notNull {
-			bits = append(bits, "t."+ident(c.name)+" IS NOT DISTINCT FROM NULL")
+			nulls = append(nulls, "t."+ident(c.name))
 		}
 		if i.bit != "" {
 			bits = append(bits, i.bit)
@@ -98,13 +98,24 @@ func link(cols []compared, mode Mode) string {
 			calls = append(calls, i.call)
 		}
 	}
+	for len(nulls) > 0 {
+		n := min(len(nulls), maxBits)
+		var all, each []string
+		for j, x := range nulls[:n] {
+			all = append(all, x+" IS DISTINCT FROM NULL")
+			each = append(each, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN 0 ELSE %d END", x, 1<<j))
+		}
+		// Rows without any NULL, mostly all, are done with the first test.
+		words = append(words, "CASE WHEN "+strings.Join(all, " AND ")+" THEN 0 ELSE "+strings.Join(each, " | ")+" END")
+		nulls = nulls[n:]
+	}
 	for len(bits) > 0 {
 		n := min(len(bits), maxBits)
 		var terms []string
 		for j, b := range bits[:n] {
 			terms = append(terms, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", b, 1<<j))
 		}
-		words = append([]string{strings.Join(terms, " | ")}, words...)
+		words = append(words, strings.Join(terms, " | "))
 		bits = bits[n:]
 	}
 	h := ""

@@ -9,7 +9,7 @@ import (
 // of word, long and call says how the native method takes the column, beside bit.
 type image struct {
 	text    string
-	bit     string // boolean SQL expression, never NULL
+	bit     string // boolean SQL expression; NULL counts as false
 	word    string // int4 SQL expression, never NULL
 	long    string // int8 SQL expression, never NULL
 	call    func(seed string) string
@@ -32,7 +32,7 @@ func imageOf(c compared, mode Mode) image {
 	}
 	switch c.base {
 	case "boolean":
-		i.bit, i.nullBit = or(x, "false"), true
+		i.bit, i.nullBit = x, true
 	case "smallint":
 		i.word = or(x+"::int4", "100000") // beyond the type's range
 	case "integer":
@@ -51,11 +51,12 @@ func imageOf(c compared, mode Mode) image {
 		// The server hashes a timestamp's 64 bits folded to 32. Its multiple of
 		// 2^32 µs and its sign beside it make that whole again, and are much
 		// cheaper than its text. A NULL in the array would drop the seed, and with
-		// it every column before.
-		zero := map[string]string{"timestamp with time zone": "timestamptz '2000-01-01 00:00:00+00'", "timestamp without time zone": "timestamp '2000-01-01'"}[c.base]
-		y := or(x, zero)
-		i.bit = y + " < " + zero
-		i.call, i.nullBit = seeded("hash_array_extended", "ARRAY[date_bin('4294.967296 s', "+y+", "+zero+"), "+y+"]"), true
+		// it every column before: what stands for it is 2^31 µs, which folds to
+		// what no finite timestamp's multiple does.
+		typ := map[string]string{"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}[c.base]
+		zero, odd := typ+" '2000-01-01 00:00:00+00'", typ+" '2000-01-01 00:35:47.483648+00'"
+		i.bit = x + " < " + zero
+		i.call = seeded("hash_array_extended", "ARRAY["+or("date_bin('4294.967296 s', "+x+", "+zero+")", odd)+", "+or(x, zero)+"]")
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
 	}
