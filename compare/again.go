@@ -43,7 +43,10 @@ func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	out.Reasons = reasons
+	out.Reasons = append(reasons, earlier.Reasons...)
+	if earlier.Mode != "" && earlier.Mode != req.Mode {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result was of mode %s, and this one is of mode %s", earlier.Mode, req.Mode))
+	}
 	for _, old := range earlier.Tables {
 		if len(old.Diffs) == 0 {
 			if old.Verdict != Match {
@@ -85,8 +88,19 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 			out.Reasons = append(out.Reasons, why)
 		}
 	}
-	if old.Cut > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result had %d more differences, which it does not list", old.Cut))
+	if more := max(old.Cut, old.Counts.Persistent+old.Counts.Volatile+old.Counts.Unverified-int64(len(old.Diffs))); more > 0 {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result had %d more differences, which it does not list", more))
+	}
+	for _, n := range t.nodes {
+		if !slices.ContainsFunc(old.Nodes, func(c Coverage) bool { return c.Node == n }) {
+			out.Reasons = append(out.Reasons, "the earlier result had not read "+n)
+		}
+	}
+	if !slices.Equal(out.Columns, old.Columns) {
+		out.Reasons = append(out.Reasons, "the earlier result compared other columns")
+	}
+	if r.where(t) != old.Where {
+		out.Reasons = append(out.Reasons, "the earlier result compared other rows")
 	}
 	for _, c := range old.Nodes {
 		if c.Error != "" {

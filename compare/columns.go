@@ -79,6 +79,9 @@ func align(req Request, t *task, oldest int, mixed bool) *shape {
 		c.bits = mixed && sends[strings.TrimSuffix(base, "[]")] != ""
 		s.columns = append(s.columns, c)
 	}
+	if len(s.columns) == 0 && len(nodes) > 0 {
+		s.reasons = append(s.reasons, "no column is left to compare")
+	}
 	s.findKey(t, nodes)
 	return s
 }

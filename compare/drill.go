@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -126,6 +127,12 @@ func unequal(group []map[string]string) []string {
 	return out
 }
 
+// twoRows is the error of a node on which two rows share a key: by the key
+// alone nothing can be told of them.
+func twoRows(key []string) error {
+	return fmt.Errorf("there are two rows with the key (%s): the unique index is damaged", strings.Join(key, ", "))
+}
+
 func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<- bucketRows) error {
 	if _, err := tx.Exec(ctx, drillSettings); err != nil {
 		return err
@@ -167,7 +174,11 @@ func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<-
 		if q.keyless() {
 			current.rows[digest] = itoa(n)
 		} else {
-			current.rows[strings.Join(keys, sep)] = digest
+			k := strings.Join(keys, sep)
+			if _, twice := current.rows[k]; twice {
+				return twoRows(keys)
+			}
+			current.rows[k] = digest
 		}
 	}
 	if rows.Err() != nil {

@@ -88,8 +88,12 @@ func (r *run) strain(ctx context.Context, v *survey) (over []string, err error) 
 	return over, err
 }
 
-// cannotCompute reports an error about a value (SQLSTATE class 22).
+// cannotCompute reports an error about a value (SQLSTATE class 22), or a row
+// without a digest.
 func cannotCompute(err error) bool {
+	if errors.Is(err, errNoDigest) {
+		return true
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && strings.HasPrefix(pg.Code, "22")
 }

@@ -182,16 +182,22 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 		inSet := false
 		for _, s := range v.repl.sets {
 			if v.whole(s.table) == t.qualified() && slices.Contains(sets, s.set) {
+				columns := ""
+				if s.columns != nil {
+					columns = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")
+				}
+				// How a server joins the filters of several sets is not the same in all of
+				// them; nor is one filter that of partitions that have different ones.
+				if inSet && (filters[n] != s.filter || lists[n] != columns) {
+					t.reasons = append(t.reasons, fmt.Sprintf("the table is in several replication sets of %s with different row filters or column lists, so which rows and columns should be equal is not known", n))
+				}
 				inSet = true
-				filters[n] = s.filter
+				filters[n], lists[n] = s.filter, columns
 				if s.filtered && s.filter == "" {
 					t.reasons = append(t.reasons, fmt.Sprintf("replication set %s on %s has a row filter that cannot be read, so which rows should be equal is not known", s.set, n))
 				}
 				if s.columns != nil {
-					lists[n] = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")
 					t.columns = s.columns
-				} else {
-					lists[n] = ""
 				}
 			}
 		}

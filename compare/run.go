@@ -49,7 +49,7 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 			break
 		}
 		table, ok := req.Ledger.done(t)
-		if !ok {
+		if !ok || !r.stands(t, table) {
 			table = r.table(ctx, t)
 			if ctx.Err() == nil {
 				if err := req.Ledger.record(table); err != nil {
@@ -146,10 +146,6 @@ func (r *run) table(ctx context.Context, t *task) Table {
 	case len(nodes) < 2:
 		out.Reasons = append(out.Reasons, "fewer than two nodes could be read")
 	case len(s.reasons) == 0 && len(t.reasons) == 0:
-		if len(s.columns) == 0 {
-			s.reasons = append(s.reasons, "no column is left to compare")
-			break
-		}
 		if err := r.rows(ctx, t, s, nodes, &out); err != nil {
 			out.Reasons = append(out.Reasons, err.Error())
 		}
@@ -157,6 +153,31 @@ func (r *run) table(ctx context.Context, t *task) Table {
 	slices.SortFunc(out.Nodes, func(a, b Coverage) int { return cmp.Compare(a.Node, b.Node) })
 	out.judge()
 	return out
+}
+
+// stands reports whether a table that a ledger holds is what would be compared
+// now: the same nodes, key, columns and rows. A node that only does not answer
+// now takes nothing from what it said then.
+func (r *run) stands(t *task, old Table) bool {
+	var nodes []string
+	for _, c := range old.Nodes {
+		nodes = append(nodes, c.Node)
+	}
+	for n := range t.absent {
+		if r.surveys[n] != nil {
+			return false
+		}
+	}
+	if !slices.Equal(nodes, t.nodes) || len(t.reasons) > 0 {
+		return false
+	}
+	if len(t.on) < 2 {
+		return true
+	}
+	oldest, mixed := r.versions()
+	s := align(r.req, t, oldest, mixed)
+	return len(s.reasons) == 0 && slices.Equal(names(s.key), old.Key) && slices.Equal(names(s.columns), old.Columns) &&
+		slices.Equal(s.left, old.Left) && r.where(t) == old.Where
 }
 
 // where returns the condition that rows of a task must meet; empty: none.

@@ -89,6 +89,10 @@ func (r *run) scanNode(ctx context.Context, s *cluster.Session, v *survey, here 
 	return out
 }
 
+// errNoDigest says that the digest of some row was NULL, which it is only of
+// data that the catalog denies.
+var errNoDigest = errors.New("the digest of a row is NULL: a column that is NOT NULL by the catalog holds NULL")
+
 // chunk adds one statement's digests.
 func (out *scanned) chunk(ctx context.Context, s *cluster.Session, tx pgx.Tx, q statements, condition string) error {
 	ctx, cancel := s.Deadline(ctx)
@@ -109,6 +113,9 @@ func (out *scanned) chunk(ctx context.Context, s *cluster.Session, tx pgx.Tx, q 
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return err
+		}
+		if p.rows < 0 {
+			return errNoDigest
 		}
 		for _, value := range rows.RawValues() {
 			out.coverage.Bytes += int64(len(value)) + 4

@@ -35,7 +35,7 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 	for _, k := range s.key {
 		for _, c := range here.columns {
 			if c.name == k.name {
-				q.types = append(q.types, c.base)
+				q.types = append(q.types, castable(c.base, k.base))
 			}
 		}
 	}
@@ -49,6 +49,26 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 		q.where = " WHERE " + strings.Join(conditions, " AND ")
 	}
 	return q
+}
+
+// castable returns what a key column's text is cast to, so that it is the key
+// again: a plain "character" or "bit" would be cut to a length of one, and the
+// text of "char" is its number unless the nodes differ in the type.
+func castable(base, shared string) string {
+	element, array := strings.CutSuffix(base, "[]")
+	suffix := ""
+	if array {
+		suffix = "[]"
+	}
+	switch {
+	case element == "character":
+		return "pg_catalog.bpchar" + suffix
+	case element == "bit":
+		return `pg_catalog."bit"` + suffix
+	case shared == `"char"`:
+		return `int4::"char"`
+	}
+	return base
 }
 
 // keyless reports whether rows have no key and are compared as a multiset.
@@ -122,11 +142,12 @@ func (q statements) laneText() string {
 // scan returns the query of detection: rows and digest sums per bucket. Sums
 // of 64-bit lanes are kept at their full width.
 func (q statements) scan(condition string) string {
+	// A sum passes over NULL: the rows that it would leave out are seen by their count.
 	sums := ""
 	for i := range q.method.lanes {
-		sums += fmt.Sprintf(", sum(h%d)::text", i+1)
+		sums += fmt.Sprintf(", coalesce(sum(h%d)::text, '')", i+1)
 	}
-	return "SELECT b, count(*)" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
+	return "SELECT b, CASE count(h1) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
 }
 
 // drill returns the query of the rows in the given buckets, in bucket order:

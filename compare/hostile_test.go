@@ -1,0 +1,158 @@
+package compare_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// Ways in which a difference could go unseen.
+func TestNoWrongMatch(t *testing.T) {
+	nodes := pairOf(t, lab.Options{Config: []string{"autovacuum = off"}})
+	top := static(nodes)
+	one := func(t *testing.T, table string, req compare.Request) compare.Table {
+		t.Helper()
+		req.Topology, req.Static, req.Tables = top, true, []string{table}
+		return tableOf(t, run(t, req), table)
+	}
+
+	// A key's text must name the row again when it is read anew: the SQL names of
+	// these types mean a length of one, and "char" has no text of all majors.
+	t.Run("keys of types with a length", func(t *testing.T) {
+		for i, c := range []struct{ typ, a, b, c string }{
+			{"character(6)", "'abc'", "'abd'", "'b'"},
+			{"bpchar", "'abc'", "'abd'", "'b'"},
+			{"bit(3)", "'101'", "'111'", "'001'"},
+			{"varbit", "'101'", "'1'", "''"},
+			{`"char"`, "'a'", "'9'", "''"},
+			{"char(3)[]", "'{abc,d}'", "'{ab}'", "'{}'"},
+			{"bit(3)[]", "'{101}'", "'{111}'", "'{}'"},
+			{`"char"[]`, "'{a,b}'", "'{1}'", "'{}'"},
+			{"varchar(3)", "'abc'", "'ab'", "''"},
+			{"numeric(6,2)", "1.50", "100", "0"},
+			{"interval(0)", "'1 mon'", "'1 day'", "'0'"},
+			{"timestamptz(0)", "'2000-01-01Z'", "'infinity'", "'0044-03-15Z BC'"},
+			{"money", "'1.5'", "'-2000'", "'0'"},
+			{"bytea", `'\x00'`, `'\x5c'`, `''`},
+			{"double precision", "0.1", "'NaN'", "'-Infinity'"},
+			{"real", "0.1", "16777216", "0"},
+			{"oid", "0", "4294967295", "7"},
+			{"boolean", "true", "false", "NULL"},
+			{"date[]", "'{2000-01-01}'", "'{}'", "'{NULL}'"},
+			{"name", "'abc'", "'ab'", "''"},
+			{"jsonb", `'{"a":1}'`, "'null'", "'[]'"},
+			{"inet", "'10.0.0.1'", "'10.0.0.1/8'", "'::1'"},
+			{"int4range", "'[1,5)'", "'empty'", "'(,)'"},
+		} {
+			table := fmt.Sprintf("key%d", i)
+			execAll(t, nodes, fmt.Sprintf("CREATE TABLE %[1]s (k %[2]s PRIMARY KEY, v int); INSERT INTO %[1]s SELECT k, 1 FROM (VALUES (%[3]s::%[2]s), (%[4]s), (%[5]s)) v (k) WHERE k IS NOT NULL", table, c.typ, c.a, c.b, c.c))
+			execAll(t, nodes[1:], fmt.Sprintf("UPDATE %s SET v = 2 WHERE k = %s::%s; DELETE FROM %[1]s WHERE k = %[4]s", table, c.a, c.typ, c.b))
+			for _, mode := range []compare.Mode{compare.Exact, compare.Strong, compare.Value} {
+				x := one(t, table, compare.Request{Mode: mode})
+				require.Equal(t, compare.Different, x.Verdict, "%s %s: %v %v", c.typ, mode, x.Counts, x.Reasons)
+				require.Equal(t, int64(2), x.Counts.Persistent, "%s %s: %v", c.typ, mode, x.Counts)
+			}
+		}
+	})
+	t.Run("a table of which no column is left", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE nothing (a int)")
+		execAll(t, nodes[:1], "INSERT INTO nothing VALUES (1)")
+		x := one(t, "nothing", compare.Request{ExcludeColumns: []string{"a"}})
+		require.Equal(t, compare.Incomplete, x.Verdict, x)
+		require.Contains(t, fmt.Sprint(x.Reasons), "no column is left")
+	})
+	t.Run("two rows of one key under a damaged index", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE twice (k text PRIMARY KEY, v int); INSERT INTO twice VALUES ('a', 1), ('b', 2)")
+		execAll(t, nodes[1:], `UPDATE pg_index SET indisunique = false WHERE indexrelid = 'twice_pkey'::regclass;
+			INSERT INTO twice VALUES ('a', 1); UPDATE pg_index SET indisunique = true WHERE indexrelid = 'twice_pkey'::regclass`)
+		for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+			x := one(t, "twice", compare.Request{Mode: mode})
+			require.NotEqual(t, x.Nodes[0].Rows, x.Nodes[1].Rows)
+			require.Equal(t, compare.Incomplete, x.Verdict, x)
+			require.Contains(t, fmt.Sprint(x.Reasons), "n2")
+			require.Contains(t, fmt.Sprint(x.Reasons), "two rows with the key (a)")
+		}
+	})
+	t.Run("NULL in a column that the catalog calls NOT NULL", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE damaged (id int PRIMARY KEY, a text, v int); INSERT INTO damaged VALUES (1, NULL, 0), (2, 'x', 0)")
+		execAll(t, nodes[1:], "UPDATE damaged SET v = 1 WHERE id = 1")
+		execAll(t, nodes, "UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'damaged'::regclass AND attname = 'a'")
+		for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+			x := one(t, "damaged", compare.Request{Mode: mode})
+			require.NotEqual(t, compare.Match, x.Verdict, x)
+		}
+	})
+	t.Run("a value that a native function does not take", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE earliest (id int PRIMARY KEY, at timestamptz); INSERT INTO earliest VALUES (1, '4714-11-24 00:00:00+00 BC'), (2, '2026-01-01Z'), (3, '4714-11-24 00:00:00.000002+00 BC')")
+		x := one(t, "earliest", compare.Request{})
+		require.Equal(t, compare.Match, x.Verdict, x)
+		execAll(t, nodes[1:], "UPDATE earliest SET at = '4714-11-24 00:00:00.000001+00 BC' WHERE id = 1")
+		x = one(t, "earliest", compare.Request{})
+		require.Equal(t, compare.Different, x.Verdict, x)
+		require.Equal(t, []string{"1"}, x.Diffs[0].Key)
+		t.Log(x.Digest, x.Notes)
+	})
+	t.Run("the ledger's word on a table that has changed since", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE grows (id int PRIMARY KEY, v int); INSERT INTO grows VALUES (1, 1)")
+		req := compare.Request{Topology: top, Static: true, Tables: []string{"grows"}}
+		file := filepath.Join(t.TempDir(), "ledger")
+		var err error
+		req.Ledger, err = compare.OpenLedger(file, req, false)
+		require.NoError(t, err)
+		require.Equal(t, compare.Match, run(t, req).Verdict)
+		require.NoError(t, req.Ledger.Close())
+		execAll(t, nodes, "ALTER TABLE grows ADD w int")
+		execAll(t, nodes[1:], "UPDATE grows SET w = 1")
+		req.Ledger, err = compare.OpenLedger(file, req, true)
+		require.NoError(t, err)
+		r := run(t, req)
+		require.Equal(t, compare.Different, r.Verdict, summary(r))
+		require.NoError(t, req.Ledger.Close())
+	})
+}
+
+// A recheck says match of nothing that the earlier result had not settled.
+func TestRecheckKeepsDoubts(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+	execAll(t, nodes, "CREATE TABLE a (id int PRIMARY KEY, v int); INSERT INTO a VALUES (1, 1), (2, 2)")
+	execAll(t, nodes[1:], "UPDATE a SET v = 3 WHERE id = 1")
+	req := compare.Request{Topology: static(nodes), Static: true}
+	first := run(t, req)
+	require.Equal(t, compare.Different, first.Verdict)
+	execAll(t, nodes[1:], "UPDATE a SET v = 1 WHERE id = 1")
+	for name, c := range map[string]struct {
+		change func(*compare.Result)
+		why    string
+	}{
+		"":                              {func(*compare.Result) {}, ""},
+		"reasons of the whole":          {func(r *compare.Result) { r.Reasons = []string{"interrupted after 1 of 2 tables"} }, "interrupted after 1 of 2"},
+		"reasons of a whole of nothing": {func(r *compare.Result) { r.Tables, r.Reasons = nil, []string{"first: none of its nodes"} }, "first: none"},
+		"keys counted and not listed":   {func(r *compare.Result) { r.Tables[0].Counts.Unverified = 7 }, "7 more differences"},
+		"a node that was not there":     {func(r *compare.Result) { r.Tables[0].Nodes = r.Tables[0].Nodes[:1] }, "had not read n2"},
+		"other columns":                 {func(r *compare.Result) { r.Tables[0].Columns = []string{"id"} }, "columns"},
+		"another mode":                  {func(r *compare.Result) { r.Mode = compare.Value }, "mode"},
+		"other rows":                    {func(r *compare.Result) { r.Tables[0].Where = "id > 1" }, "other rows"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			old := *first
+			old.Tables = append([]compare.Table{}, first.Tables...)
+			c.change(&old)
+			r, err := compare.Recheck(t.Context(), req, &old)
+			require.NoError(t, err)
+			if c.why == "" {
+				require.Equal(t, compare.Match, r.Verdict, summary(r))
+				return
+			}
+			require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
+			require.Contains(t, summary(r), c.why)
+		})
+	}
+}
+
+var _ = schema.Node{}
