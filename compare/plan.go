@@ -68,6 +68,9 @@ func planTables(req Request, surveys map[string]*survey, failed map[string]error
 				t.sets = append(t.sets, sets...)
 			}
 		}
+		if missing := nowhere(d.ReplicationSets, nodes, surveys); len(missing) > 0 && len(found) > 0 {
+			reasons = append(reasons, fmt.Sprintf("%s: no node has the replication set %s of the plan, so which tables it should carry is not known", name, strings.Join(missing, ", ")))
+		}
 		switch {
 		case !asked:
 			reasons = append(reasons, fmt.Sprintf("%s: none of its nodes could be asked which tables it has", name))
@@ -91,6 +94,23 @@ func planTables(req Request, surveys map[string]*survey, failed map[string]error
 		}
 	}
 	return tasks, reasons, nil
+}
+
+// nowhere returns the sets that none of the nodes has, if anything replicates them.
+func nowhere(sets, nodes []string, surveys map[string]*survey) []string {
+	offered, replicated := map[string]bool{}, false
+	for _, n := range nodes {
+		if v := surveys[n]; v != nil && v.repl.flavour != "" {
+			replicated = true
+			for _, s := range v.repl.offered {
+				offered[s] = true
+			}
+		}
+	}
+	if !replicated {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(sets), func(s string) bool { return offered[s] })
 }
 
 // wanted applies --table, and notes which of them named something.

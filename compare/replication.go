@@ -12,6 +12,7 @@ import (
 type replication struct {
 	flavour   catalog.Flavour // "" when nothing replicates it
 	localName string          // the node's name in its own catalog
+	offered   []string        // names of all sets, also of those without tables
 	sets      []replicationSet
 	subs      []catalog.Subscription
 }
@@ -50,6 +51,7 @@ func readReplication(ctx context.Context, s *cluster.Session) (replication, erro
 		r.localName = s.Node
 	}
 	for _, set := range f.Sets {
+		r.offered = append(r.offered, set.Name)
 		for _, t := range set.Tables {
 			r.sets = append(r.sets, replicationSet{set: set.Name, table: qualified(t.Schema, t.Name), columns: t.Columns, filtered: t.RowFilter, filter: t.Filter})
 		}
