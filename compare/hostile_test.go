@@ -9,7 +9,6 @@ import (
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/lab"
-	"github.com/pgconcord/pgconcord/schema"
 )
 
 // Ways in which a difference could go unseen.
@@ -154,5 +153,3 @@ func TestRecheckKeepsDoubts(t *testing.T) {
 		})
 	}
 }
-
-var _ = schema.Node{}

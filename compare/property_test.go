@@ -119,7 +119,7 @@ func (t *randomTable) diverge(r *rand.Rand, rows [][]string) [][]string {
 		out[i] = slices.Clone(rows[i])
 	}
 	k := len(t.key)
-	for range r.IntN(8) {
+	for n := range r.IntN(8) {
 		if len(out) == 0 {
 			break
 		}
@@ -134,7 +134,7 @@ func (t *randomTable) diverge(r *rand.Rand, rows [][]string) [][]string {
 		case 2: // missing
 			out = slices.Delete(out, i, i+1)
 		case 3: // extra
-			out = append(out, t.row(r, 1000+len(out)*10+r.IntN(10)))
+			out = append(out, t.row(r, 1000+n))
 		case 4: // two rows swap a value
 			out[i][k+c], out[j][k+c] = out[j][k+c], out[i][k+c]
 		case 5: // once more, or two rows swap all of their values

@@ -37,6 +37,7 @@ type looked []map[string]state
 // look reads keys on all nodes at once.
 func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, keys [][]string, values bool) (looked, error) {
 	out := make(looked, len(sessions))
+	all := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range sessions {
 		g.Go(func() error {
@@ -47,20 +48,15 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 			})
 		})
 	}
-	return out, g.Wait()
+	if err := g.Wait(); err != nil {
+		return out, err
+	}
+	return out, out.proveGone(all, sessions, qs, keys)
 }
 
 func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, values bool) (map[string]state, error) {
-	n := max(len(q.shape.key), 1)
-	args := make([]any, n)
+	args := keyArrays(keys, max(len(q.shape.key), 1))
 	asked := map[string]bool{}
-	for i := range n {
-		column := make([]string, len(keys))
-		for j, k := range keys {
-			column[j] = k[i]
-		}
-		args[i] = column
-	}
 	for _, k := range keys {
 		asked[strings.Join(k, sep)] = true
 	}
