@@ -26,7 +26,7 @@ type Ledger struct {
 }
 
 // ledgerFormat rises when an old ledger cannot be gone on with.
-const ledgerFormat = 1
+const ledgerFormat = 2 // 1: could hold a match of rows whose keys a cast had cut
 
 // header is a ledger's first line. Nothing of it is secret.
 type header struct {
