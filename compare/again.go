@@ -18,10 +18,29 @@ func (r *Result) Decide(p Policy, t *schema.Topology) error {
 	if err := p.check(t); err != nil {
 		return err
 	}
+	if err := r.sound(); err != nil {
+		return err
+	}
 	r.Policy = p.String()
 	for i := range r.Tables {
 		for j := range r.Tables[i].Diffs {
 			p.Decide(&r.Tables[i].Diffs[j])
+		}
+	}
+	return nil
+}
+
+// sound refuses evidence that nothing can be decided or read again from: it may
+// come from a file.
+func (r *Result) sound() error {
+	for _, t := range r.Tables {
+		for _, d := range t.Diffs {
+			switch {
+			case len(d.Key) != max(len(t.Key), 1):
+				return refuse("the earlier result is damaged: %s.%s has a key of %d columns and a difference with %d values", t.Schema, t.Name, len(t.Key), len(d.Key))
+			case len(d.Versions) < 2:
+				return refuse("the earlier result is damaged: a difference of %s.%s is of fewer than two nodes", t.Schema, t.Name)
+			}
 		}
 	}
 	return nil
@@ -35,6 +54,9 @@ func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error)
 	if err := req.check(ctx); err != nil {
 		return nil, err
 	}
+	if err := earlier.sound(); err != nil {
+		return nil, err
+	}
 	out := &Result{Started: time.Now().UTC(), Mode: req.Mode, Policy: req.Policy.String(), Tables: []Table{}}
 	r := &run{req: req, origins: map[string]map[int64]string{}}
 	r.open(ctx)
@@ -43,11 +65,17 @@ func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error)
 	if err != nil {
 		return nil, err
 	}
-	out.Reasons = append(reasons, earlier.Reasons...)
+	out.Reasons = reasons
+	for _, why := range earlier.Reasons {
+		out.Reasons = append(out.Reasons, "the earlier result was incomplete: "+why)
+	}
 	if earlier.Mode != "" && earlier.Mode != req.Mode {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result was of mode %s, and this one is of mode %s", earlier.Mode, req.Mode))
 	}
 	for _, old := range earlier.Tables {
+		if len(req.Shards) > 0 && !slices.Contains(req.Shards, old.DataSet) || !wanted(req.Tables, &task{schema: old.Schema, name: old.Name}, map[string]bool{}) {
+			continue
+		}
 		if len(old.Diffs) == 0 {
 			if old.Verdict != Match {
 				old.Reasons = append(slices.Clone(old.Reasons), "the earlier result lists no keys to recheck")
@@ -57,9 +85,11 @@ func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error)
 		}
 		i := slices.IndexFunc(tasks, func(t *task) bool { return t.dataSet == old.DataSet && t.schema == old.Schema && t.name == old.Name })
 		if i < 0 {
-			if len(req.Tables) == 0 && len(req.Shards) == 0 {
-				out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s.%s is not among the tables to be compared any more", old.DataSet, old.Schema, old.Name))
+			what := "is not among the tables to be compared any more"
+			if len(r.failed) > 0 {
+				what = "was not found on the nodes that answered"
 			}
+			out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s.%s %s", old.DataSet, old.Schema, old.Name, what))
 			continue
 		}
 		out.Tables = append(out.Tables, r.again(ctx, tasks[i], old))
@@ -73,6 +103,13 @@ func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error)
 	return out, ctx.Err()
 }
 
+func rowsWhere(where string) string {
+	if where == "" {
+		return "all rows"
+	}
+	return "rows where " + where
+}
+
 // again settles the keys that an earlier result lists of one table.
 func (r *run) again(ctx context.Context, t *task, old Table) Table {
 	oldest, mixed := r.versions()
@@ -80,7 +117,7 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 	nodes := slices.Sorted(maps.Keys(t.on))
 	out := old
 	out.Key, out.Columns, out.Left = names(s.key), names(s.columns), s.left
-	out.Counts, out.Diffs, out.Cut = Counts{}, nil, 0
+	out.Counts, out.Diffs, out.Cut, out.Where = Counts{}, nil, 0, r.where(t)
 	out.Reasons = slices.Concat(t.reasons, s.reasons)
 	out.Notes = []string{fmt.Sprintf("only the %d keys of an earlier result were read again", len(old.Diffs))}
 	for _, n := range t.nodes {
@@ -96,11 +133,15 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 			out.Reasons = append(out.Reasons, "the earlier result had not read "+n)
 		}
 	}
-	if !slices.Equal(out.Columns, old.Columns) {
-		out.Reasons = append(out.Reasons, "the earlier result compared other columns")
+	if out.Where != old.Where {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result compared other rows: it was of %s, and this is of %s", rowsWhere(old.Where), rowsWhere(out.Where)))
 	}
-	if r.where(t) != old.Where {
-		out.Reasons = append(out.Reasons, "the earlier result compared other rows")
+	lost := slices.DeleteFunc(slices.Clone(old.Columns), func(c string) bool { return slices.Contains(out.Columns, c) })
+	for _, c := range lost {
+		out.Reasons = append(out.Reasons, fmt.Sprintf("column %s was compared in the earlier result and is not now", c))
+	}
+	if len(lost) == 0 && !slices.Equal(out.Columns, old.Columns) {
+		out.Reasons = append(out.Reasons, "the earlier result compared other columns")
 	}
 	for _, c := range old.Nodes {
 		if c.Error != "" {

@@ -2,6 +2,7 @@ package compare_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -52,6 +53,52 @@ func TestAfterAndBefore(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, compare.Incomplete, again.Verdict, summary(again))
 		require.Contains(t, fmt.Sprint(again.Tables[0].Reasons), "41 more differences")
+	})
+	t.Run("another question than the earlier one is not answered", func(t *testing.T) {
+		execAll(t, nodes[1:], "UPDATE a SET v = 'other' WHERE id = 7")
+		earlier := run(t, compare.Request{Topology: top, Static: true, Tables: []string{"a"}})
+		execAll(t, nodes[1:], "UPDATE a SET v = 'v7' WHERE id = 7")
+		for name, c := range map[string]struct {
+			request compare.Request
+			earlier func(*compare.Result)
+			reason  string
+		}{
+			"same":               {},
+			"a column less":      {compare.Request{ExcludeColumns: []string{"v"}}, nil, "column v was compared in the earlier result and is not now"},
+			"other rows":         {compare.Request{Where: "id < 5"}, nil, "it was of all rows, and this is of rows where id < 5"},
+			"keys that are lost": {compare.Request{}, func(r *compare.Result) { r.Tables[0].Counts.Unverified = 3 }, "3 more differences, which it does not list"},
+			"interrupted":        {compare.Request{}, func(r *compare.Result) { r.Reasons = []string{"interrupted after 1 of 3 tables"} }, "the earlier result was incomplete: interrupted"},
+			"a table that went":  {compare.Request{Shards: []string{"reference"}}, func(r *compare.Result) { r.Tables[0].Name = "gone" }, "public.gone is not among the tables"},
+		} {
+			old := *earlier
+			old.Tables = slices.Clone(earlier.Tables)
+			if c.earlier != nil {
+				c.earlier(&old)
+			}
+			req := c.request
+			req.Topology, req.Static = top, true
+			again, err := compare.Recheck(t.Context(), req, &old)
+			require.NoError(t, err, name)
+			if c.reason == "" {
+				require.Equal(t, compare.Match, again.Verdict, summary(again))
+				continue
+			}
+			require.Equal(t, compare.Incomplete, again.Verdict, name)
+			said := fmt.Sprint(again.Reasons)
+			for _, table := range again.Tables {
+				said += fmt.Sprint(table.Reasons)
+			}
+			require.Contains(t, said, c.reason, name)
+		}
+	})
+	t.Run("damaged evidence is refused", func(t *testing.T) {
+		for _, d := range []compare.Difference{{Key: []string{"1", "2"}, Versions: make([]compare.RowVersion, 2)}, {Key: []string{"1"}, Versions: make([]compare.RowVersion, 1)}} {
+			bad := &compare.Result{Tables: []compare.Table{{Schema: "public", Name: "a", Key: []string{"id"}, Diffs: []compare.Difference{d}}}}
+			var wrong *compare.RequestError
+			require.ErrorAs(t, bad.Decide(compare.Policy{}, top), &wrong)
+			_, err := compare.Recheck(t.Context(), compare.Request{Topology: top}, bad)
+			require.ErrorAs(t, err, &wrong)
+		}
 	})
 	t.Run("a preview reads no rows and names every problem", func(t *testing.T) {
 		p, err := compare.Look(t.Context(), compare.Request{Topology: top, Static: true})

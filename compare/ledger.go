@@ -3,6 +3,7 @@ package compare
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -38,6 +39,9 @@ type header struct {
 // It fails with a [*RequestError] when a new one is asked for and the file
 // exists, and when the settings are not those of the file.
 func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
+	if err := req.defaults().check(context.Background()); err != nil {
+		return nil, err // no file is made for what cannot be run
+	}
 	want := header{ledgerFormat, fingerprint(req.defaults())}
 	flags := os.O_RDWR | os.O_APPEND
 	if !resume {

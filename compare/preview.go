@@ -43,6 +43,14 @@ func Look(ctx context.Context, req Request) (*Preview, error) {
 		return nil, err
 	}
 	out := &Preview{Tables: []Planned{}, Reasons: reasons}
+	for _, n := range slices.Sorted(maps.Keys(r.failed)) { // those that no table tells of
+		if len(req.Nodes) > 0 && !slices.Contains(req.Nodes, n) {
+			continue
+		}
+		if !slices.ContainsFunc(tasks, func(t *task) bool { return t.absent[n] != "" }) {
+			out.Reasons = append(out.Reasons, r.failed[n].Error())
+		}
+	}
 	for _, t := range tasks {
 		oldest, mixed := r.versions()
 		s := align(req, t, oldest, mixed)
@@ -56,6 +64,9 @@ func Look(ctx context.Context, req Request) (*Preview, error) {
 		}
 		for _, n := range nodes {
 			p.Rows = max(p.Rows, int64(t.on[n].estimate()))
+		}
+		if len(s.reasons) == 0 && len(t.reasons) == 0 && len(s.columns) == 0 && len(nodes) > 1 {
+			p.Reasons = append(p.Reasons, "no column is left to compare")
 		}
 		if len(nodes) < 2 {
 			p.Reasons = append(p.Reasons, "fewer than two nodes could be read")

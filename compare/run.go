@@ -49,7 +49,9 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 			break
 		}
 		table, ok := req.Ledger.done(t)
-		if !ok || !r.stands(t, table) {
+		if ok && r.stands(t, table) {
+			table.Notes = append(slices.Clone(table.Notes), "finished by an earlier run and taken from its ledger: nothing of it was read again")
+		} else {
 			table = r.table(ctx, t)
 			if ctx.Err() == nil {
 				if err := req.Ledger.record(table); err != nil {

@@ -45,3 +45,18 @@ func hidden(run string, key []string) []string {
 	}
 	return out
 }
+
+// RedactAs takes out of a report what is asked for, and at least what an
+// earlier report, from which its rows came, was already without. Keys that were
+// hidden there stay as they are.
+func (r *Report) RedactAs(earlier *Report, what Redaction) {
+	switch {
+	case earlier.Redacted == RedactAll:
+		r.Redact(RedactValues)
+		r.Redacted = RedactAll
+	case earlier.Redacted == RedactValues && what == RedactNone:
+		r.Redact(RedactValues)
+	default:
+		r.Redact(what)
+	}
+}

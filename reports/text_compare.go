@@ -51,7 +51,7 @@ func (p *page) comparison(r *Report, verbose bool) error {
 			return err
 		}
 	}
-	p.fence(c.Fence)
+	p.fence(c)
 	if verbose {
 		return p.coverage(c)
 	}
@@ -268,9 +268,18 @@ func shorten(s string, n int) string {
 	return string(runes[:n-1]) + "…"
 }
 
-func (p *page) fence(f compare.Fence) {
+// fencedBefore tells that suspects were settled by an earlier run, whose fence
+// this result does not have.
+func fencedBefore(c *compare.Result) bool {
+	return !c.Fence.Needed && slices.ContainsFunc(c.Tables, func(t compare.Table) bool { return t.Counts.Suspect > 0 })
+}
+
+func (p *page) fence(c *compare.Result) {
+	f := c.Fence
 	p.blank()
 	switch {
+	case fencedBefore(c):
+		p.para("", "What was suspect was settled by an earlier run, whose fence is not listed here.")
 	case !f.Needed:
 		p.para("", "No fence was needed: no row was suspect after the scan.")
 	case f.Passed:

@@ -60,7 +60,7 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 	if o.joiner == "" {
 		return usagef("audit needs --joiner: the node that joined")
 	}
-	redact, err := parseRedaction(o.rows.redact)
+	redact, err := o.rows.export.check(a)
 	if err != nil {
 		return err
 	}
@@ -108,7 +108,7 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 		r.ApplyBaseline(baseline)
 	}
 	r.Redact(redact)
-	return a.publish(r)
+	return a.publishRows(r, o.rows.export)
 }
 
 // holds returns the data sets that the joiner should hold.

@@ -4,11 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/reports"
@@ -24,43 +23,12 @@ type compareOptions struct {
 	exclude []string
 	common  bool
 	static  bool
+	dryRun  bool
+	ledger  string
+	resume  bool
 	rows    rowFlags
 	plan    planFlags
 	connect connectFlags
-}
-
-// rowFlags are those of every command that compares rows.
-type rowFlags struct {
-	mode         string
-	policy       compare.Policy
-	rule         string
-	sample       int
-	connections  int
-	fenceTimeout time.Duration
-	redact       string
-}
-
-func (f *rowFlags) register(fs *pflag.FlagSet, redact string) {
-	fs.StringVar(&f.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
-	fs.StringVar(&f.rule, "consensus", string(compare.ByMajority), "who is right about a key: majority, quorum, source, newest, off")
-	fs.Float64Var(&f.policy.Quorum, "quorum", 0, "with --consensus quorum: the share of nodes that must agree")
-	fs.StringSliceVar(&f.policy.Sources, "right", nil, "with --consensus source: the nodes that are right")
-	fs.StringSliceVar(&f.policy.TieBreakers, "tie-breaker", nil, "nodes that decide where the rule finds nobody right")
-	fs.IntVar(&f.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
-	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node")
-	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
-	fs.StringVar(&f.redact, "redact", redact, "take out of the report: none, values (of columns), all (keys too)")
-}
-
-// request makes a comparison request out of the flags.
-func (f rowFlags) request(connect connectFlags) (compare.Request, error) {
-	settings, err := connect.settings()
-	if err != nil {
-		return compare.Request{}, err
-	}
-	f.policy.Rule = compare.Rule(f.rule)
-	return compare.Request{Mode: compare.Mode(f.mode), Policy: f.policy, SampleLimit: f.sample, MaxConnections: f.connections,
-		FenceTimeout: f.fenceTimeout, Settings: settings}, nil
 }
 
 func newCompareCmd(a *app) *cobra.Command {
@@ -72,11 +40,22 @@ func newCompareCmd(a *app) *cobra.Command {
 nodes that should hold it, while they go on working. Rows that differ are read
 again behind a fence: replication in flight is not reported as divergence. A
 table is match, different or incomplete; match is said only when every asked
-node answered for every key.`,
+node answered for every key.
+
+With --dry-run no row is read: it lists what would be compared where and what
+stands in the way, all of it at once, and ends with 3 if anything does. With
+--ledger every finished table is kept in a file, keys and values of differing
+rows among it, so that a run that was stopped goes on with --resume.
+
+'compare recheck' reads the differing keys of a report again; 'compare decide'
+applies another rule of who is right to a report, without asking any node.`,
 		Example: example(
 			"pgconcord compare topology.yaml",
 			"pgconcord compare topology.yaml --shard first --table public.accounts",
+			"pgconcord compare topology.yaml --dry-run",
 			"pgconcord compare topology.yaml --output rows.json --output rows.html",
+			"pgconcord compare topology.yaml --ledger rows.ledger --max-rate 50000 --max-lag 67108864",
+			"pgconcord compare topology.yaml --ledger rows.ledger --resume --max-rate 50000 --differences rows.csv",
 		),
 	}
 	cmd.Args, cmd.RunE = a.oneTopology(func(cmd *cobra.Command, file string) error {
@@ -93,14 +72,24 @@ node answered for every key.`,
 	fs.StringSliceVar(&o.exclude, "exclude-column", nil, "leave out a column: column, table.column or schema.table.column")
 	fs.BoolVar(&o.common, "common-columns", false, "where nodes differ in columns compare those that all have")
 	fs.BoolVar(&o.static, "static", false, "nothing replicates between the nodes: wait for nothing")
+	fs.BoolVar(&o.dryRun, "dry-run", false, "read no row: list what would be compared, what would be left out and why (as text or JSON)")
+	fs.StringVar(&o.ledger, "ledger", "", "file to keep finished tables in, so that the run can go on after a stop; a new one unless --resume is given")
+	fs.BoolVar(&o.resume, "resume", false, "go on with the run of --ledger; refused when topology or settings are others")
 	o.rows.register(fs, "none")
+	cmd.AddCommand(newRecheckCmd(a), newDecideCmd(a))
 	return cmd
 }
 
 func runCompare(ctx context.Context, a *app, o compareOptions) error {
-	redact, err := parseRedaction(o.rows.redact)
+	redact, err := o.rows.export.check(a)
 	if err != nil {
 		return err
+	}
+	switch {
+	case o.resume && o.ledger == "":
+		return usagef("--resume needs --ledger: the file to go on with")
+	case o.dryRun && (o.ledger != "" || o.rows.export.differences != ""):
+		return usagef("--dry-run compares nothing: leave --ledger and --differences out")
 	}
 	request, err := o.rows.request(o.connect)
 	if err != nil {
@@ -114,7 +103,10 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 		return err
 	}
 	request.Topology = plan.Topology
-	result, err := a.compare(ctx, request)
+	if o.dryRun {
+		return a.preview(ctx, request)
+	}
+	result, err := a.compareWithLedger(ctx, request, o)
 	in := a.reportInput(plan, []string{o.file}, started)
 	in.Comparison = result
 	if err != nil && ctx.Err() == nil {
@@ -123,33 +115,58 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("compare", in)
 	r.Redact(redact)
-	return a.publish(r)
+	return a.publishRows(r, o.rows.export)
+}
+
+// compareWithLedger keeps what is finished in the ledger, if one is asked for.
+func (a *app) compareWithLedger(ctx context.Context, request compare.Request, o compareOptions) (result *compare.Result, err error) {
+	if o.ledger == "" {
+		return a.compare(ctx, request)
+	}
+	ledger, err := compare.OpenLedger(o.ledger, request, o.resume)
+	if err != nil {
+		return nil, fmt.Errorf("--ledger: %w", asUsage(err))
+	}
+	defer func() {
+		if closed := ledger.Close(); err == nil && closed != nil {
+			err = fmt.Errorf("--ledger %s: %w", o.ledger, cause(closed))
+		}
+		if !o.resume && errors.As(err, new(usageError)) { // refused before anything was compared
+			_ = os.Remove(o.ledger)
+		}
+	}()
+	request.Ledger = ledger
+	result, err = a.compare(ctx, request)
+	if ctx.Err() != nil && !a.flags.quiet {
+		fmt.Fprintf(a.stderr, "pgconcord: what is finished is in %s; go on with --ledger %s --resume\n", o.ledger, o.ledger)
+	}
+	return result, err
+}
+
+// asUsage marks what the comparer refuses as wrong use.
+func asUsage(err error) error {
+	if _, ok := errors.AsType[*compare.RequestError](err); ok {
+		return usageError{err}
+	}
+	return err
 }
 
 // compare runs a comparison with its progress on standard error. Interrupted,
 // it says how far it came.
 func (a *app) compare(ctx context.Context, request compare.Request) (*compare.Result, error) {
+	return a.withProgress(ctx, request, compare.Run)
+}
+
+func (a *app) withProgress(ctx context.Context, request compare.Request, run func(context.Context, compare.Request) (*compare.Result, error)) (*compare.Result, error) {
 	p := a.newProgress()
 	request.Progress = p.event
-	result, err := compare.Run(ctx, request)
+	result, err := run(ctx, request)
 	last := p.done()
-	if wrong, ok := errors.AsType[*compare.RequestError](err); ok {
-		return nil, usageError{wrong}
+	if errors.As(err, new(*compare.RequestError)) {
+		return nil, asUsage(err)
 	}
 	if ctx.Err() != nil && last.TablesTotal > 0 {
 		fmt.Fprintf(a.stderr, "pgconcord: stopped after %d of %d tables\n", last.TablesDone, last.TablesTotal)
 	}
 	return result, err
-}
-
-func parseRedaction(s string) (reports.Redaction, error) {
-	switch s {
-	case "", "none":
-		return reports.RedactNone, nil
-	case "values":
-		return reports.RedactValues, nil
-	case "all":
-		return reports.RedactAll, nil
-	}
-	return "", usagef("--redact: %q is not known: expected %s", s, strings.Join([]string{"none", "values", "all"}, ", "))
 }

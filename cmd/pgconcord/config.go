@@ -52,7 +52,10 @@ func (a *app) configureAs(cmd *cobra.Command) error {
 		return err
 	}
 	section := cmd.Name()
-	if cmd.Parent() != cmd.Root() || !slices.Contains(config.Sections(), section) {
+	if cmd.HasParent() && cmd.Parent() != cmd.Root() { // compare recheck takes what holds for compare
+		section = cmd.Parent().Name()
+	}
+	if !slices.Contains(config.Sections(), section) {
 		section = config.Other
 	}
 	if err := a.configureOutputs(cmd.Flags(), file, section); err != nil {

@@ -32,7 +32,7 @@ func TestEverySettingIsAFlag(t *testing.T) {
 // not narrow what is looked at.
 func TestNoSettingNarrowsARun(t *testing.T) {
 	for _, section := range config.Sections() {
-		for _, name := range []string{"facts", "gate", "joiner", "source", "node", "only", "shard", "table", "where", "exclude-column", "no-rows", "static", "head"} {
+		for _, name := range []string{"facts", "gate", "joiner", "source", "node", "only", "shard", "table", "where", "exclude-column", "no-rows", "static", "head", "dry-run", "ledger", "resume", "differences"} {
 			require.NotContains(t, config.Names(section), name, section)
 		}
 	}

@@ -161,6 +161,7 @@ func docProject(t *testing.T) string {
 	}
 	put("facts.json", take("facts/mesh.json"))
 	put("config.yml", []byte(strings.ReplaceAll(string(take("tpa/pgd-x.yml")), "west", "dr")))
+	put("rows.json", take("../reports/testdata/golden/everything.json"))
 	put("policy/house.cue", []byte("package topology\n"))
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
@@ -184,6 +185,7 @@ func docProject(t *testing.T) string {
 // with folders of the system moved into a project's, and is no wrong use.
 func TestShownCommandsRun(t *testing.T) {
 	dir := docProject(t)
+	rows := read(t, dir, "rows.json")
 	t.Setenv("PGCONCORD_WAIT", "1s") // for nodes that are not there
 	all := shownCommands(t)
 	require.Greater(t, len(all), 20)
@@ -202,6 +204,7 @@ func TestShownCommandsRun(t *testing.T) {
 				}
 				require.NoError(t, os.MkdirAll(filepath.Join(dir, "var/lib/pgconcord"), 0o755)) // as systemd's StateDirectory does
 			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "rows.json"), rows, 0o600)) // a comparison before it may have written another
 			code, _, errs := sh(t, dir, line)
 			require.Contains(t, []int{0, 1, 3}, code, "%s: %s\n%s", c.file, line, errs)
 			for _, m := range regexp.MustCompile(`--output[ =](\S+)`).FindAllStringSubmatch(line, -1) {

@@ -118,7 +118,7 @@ func manCommands(root *cobra.Command) []*cobra.Command {
 		if c.Hidden || c.Name() == "help" || c.Name() == "completion" {
 			continue
 		}
-		if !c.HasSubCommands() {
+		if c.Runnable() {
 			out = append(out, c)
 		}
 		out = append(out, manCommands(c)...)

@@ -92,7 +92,7 @@ func (o *outputs) resolve() error {
 			return usagef("--output %s is given twice", out.file)
 		}
 		files[out.file] = true
-		if err := writable(out.file); err != nil {
+		if err := writable("--output", out.file); err != nil {
 			return err
 		}
 	}
@@ -183,17 +183,17 @@ func cause(err error) error {
 }
 
 // writable finds out early whether a file can be written at the end.
-func writable(name string) error {
+func writable(flag, name string) error {
 	info, err := os.Stat(name)
 	switch {
 	case err == nil && info.IsDir():
-		return fmt.Errorf("--output %s: is a directory", name)
+		return fmt.Errorf("%s %s: is a directory", flag, name)
 	case err == nil && !info.Mode().IsRegular():
 		return nil
 	}
 	f, err := os.CreateTemp(filepath.Dir(name), ".pgconcord-*")
 	if err != nil {
-		return fmt.Errorf("--output %s: cannot write there: %w", name, cause(err))
+		return fmt.Errorf("%s %s: cannot write there: %w", flag, name, cause(err))
 	}
 	f.Close()
 	return os.Remove(f.Name())

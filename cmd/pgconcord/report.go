@@ -61,7 +61,7 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 }
 
 func runReport(ctx context.Context, a *app, o reportOptions) error {
-	redact, err := parseRedaction(o.rows.redact)
+	redact, err := o.rows.export.check(a)
 	if err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 			return err
 		}
 	}
-	return a.publish(r)
+	return a.publishRows(r, o.rows.export)
 }
 
 // keep adds the record to the history directory.
