@@ -32,8 +32,8 @@ test-matrix: deps-test majors ## the tests of readers on PostgreSQL 11 to 18
 	PGCONCORD_REQUIRE_SERVERS=1 PGCONCORD_REQUIRE_MAJORS="$(MAJORS)" $(GO) test -count 1 -run Majors ./compare
 
 .PHONY: bench-check
-bench-check: deps ## how long reading and judging the six-node lab takes
-	$(GO) test -run '^$$' -bench Check -benchtime 20x ./checks
+bench-check: deps build ## wall time, connections, round trips and statements of check on six and on sixty nodes
+	@$(GO) run ./internal/bench/check -program bin/pgconcord
 
 .PHONY: bench-compare
 bench-compare: deps ## the row comparer against COPY and count(*), on 10 million rows

@@ -298,3 +298,30 @@ func TestReadingChangesNothing(t *testing.T) {
 		return state() == before
 	}, time.Minute, 100*time.Millisecond)
 }
+
+// A node is asked over one connection, and waited for as seldom as can be:
+// over an ocean each wait is a tenth of a second.
+func TestReadingAsksLittle(t *testing.T) {
+	l := theLab(t)
+	topology := string(l.Topology())
+	var wires []*lab.Wire
+	for _, n := range l.Nodes() {
+		w, err := n.Wire()
+		require.NoError(t, err)
+		t.Cleanup(w.Close)
+		wires = append(wires, w)
+		topology = w.Redirect(topology)
+	}
+	p, err := schema.Load(t.Context(), []schema.Input{{Name: "lab.yaml", Data: []byte(topology)}}, schema.Options{})
+	require.NoError(t, err)
+	for name, n := range catalog.Read(t.Context(), p.Topology, catalog.Settings{}).Nodes {
+		require.NotNil(t, n.Facts, name)
+	}
+	for _, w := range wires {
+		got := w.Traffic()
+		require.Equal(t, 1, got.Connections)
+		// Login, settings, clock twice, BEGIN, what is there, all parts, ROLLBACK.
+		require.Equal(t, 8, got.RoundTrips)
+		require.InDelta(t, 78, got.Statements, 20)
+	}
+}
