@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -160,12 +161,14 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 		}
 		if err == nil {
 			out.Digest = m.name
-			store := &suspectStore{}
+			suspects := &spool{}
 			for _, d := range old.Diffs {
-				_ = store.add(d.Key) // few enough for memory, or in a file of their own
+				err = errors.Join(err, suspects.add(suspect{key: d.Key}))
 			}
-			err = r.settle(ctx, t, s, nodes, m, buckets{count: 1}, store, &out)
-			store.close()
+			if err == nil {
+				err = r.settle(ctx, t, s, nodes, m, buckets{count: 1}, suspects, &out)
+			}
+			suspects.close()
 		}
 		if err != nil {
 			out.Reasons = append(out.Reasons, err.Error())

@@ -19,11 +19,11 @@ const (
 	drillHashed = 20_000
 )
 
-// bucketRows is a bucket as one node sent it: digest and number of rows per
-// key text; for rows without a key the digest is the key.
+// bucketRows is a bucket as one node sent it: what it holds per key text; for
+// rows without a key the digest is the key.
 type bucketRows struct {
 	bucket int64
-	rows   map[string]string
+	rows   map[string]version
 }
 
 // sep parts the texts of a key's columns; texts in PostgreSQL cannot hold it.
@@ -32,20 +32,20 @@ const sep = "\x00"
 // drill reads keys and digests of the rows in differing buckets from all nodes
 // at once, and hands over the keys on which they differ. It holds one bucket a
 // node in memory.
-func drill(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, suspect func(key []string) error) error {
+func drill(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, add func(suspect) error) error {
 	size := drillHashed
 	if qs[0].buckets.width > 0 {
 		size = drillRanges
 	}
 	for chunk := range slices.Chunk(bad, size) {
-		if err := drillChunk(ctx, sessions, qs, chunk, suspect); err != nil {
+		if err := drillChunk(ctx, sessions, qs, chunk, add); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, suspect func(key []string) error) error {
+func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, add func(suspect) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	streams := make([]chan bucketRows, len(sessions))
 	for i, s := range sessions {
@@ -80,7 +80,7 @@ func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statement
 			if !any || ctx.Err() != nil {
 				return ctx.Err()
 			}
-			var group []map[string]string
+			var group []map[string]version
 			for i := range heads {
 				if open[i] && heads[i].bucket == first {
 					group = append(group, heads[i].rows)
@@ -89,7 +89,11 @@ func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statement
 				}
 			}
 			for _, k := range unequal(group) {
-				if err := suspect(strings.Split(k, sep)); err != nil {
+				seen := make([]version, len(group))
+				for i, rows := range group {
+					seen[i] = rows[k]
+				}
+				if err := add(suspect{strings.Split(k, sep), seen}); err != nil {
 					return err
 				}
 			}
@@ -104,7 +108,7 @@ func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statement
 }
 
 // unequal returns the keys that are not the same on all nodes, sorted.
-func unequal(group []map[string]string) []string {
+func unequal(group []map[string]version) []string {
 	seen := map[string]bool{}
 	for _, rows := range group {
 		for k := range rows {
@@ -112,7 +116,7 @@ func unequal(group []map[string]string) []string {
 				continue
 			}
 			for _, other := range group {
-				if h, ok := other[k]; !ok || h != rows[k] {
+				if !other[k].equalTo(rows[k]) {
 					seen[k] = true
 					break
 				}
@@ -142,10 +146,10 @@ func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<-
 		return err
 	}
 	defer rows.Close()
-	var b, n int64
-	var digest string
+	var b int64
+	var v version
 	keys := make([]string, len(q.shape.key))
-	dest := []any{&b, &n, &digest}
+	dest := []any{&b, &v.count, &v.digest, &v.xmin}
 	for i := range keys {
 		dest = append(dest, &keys[i])
 	}
@@ -169,16 +173,16 @@ func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<-
 			if err := send(); err != nil {
 				return err
 			}
-			current = bucketRows{bucket: b, rows: map[string]string{}}
+			current = bucketRows{bucket: b, rows: map[string]version{}}
 		}
 		if q.keyless() {
-			current.rows[digest] = itoa(n)
+			current.rows[v.digest] = v
 		} else {
 			k := strings.Join(keys, sep)
 			if _, twice := current.rows[k]; twice {
 				return twoRows(keys)
 			}
-			current.rows[k] = digest
+			current.rows[k] = v
 		}
 	}
 	if rows.Err() != nil {

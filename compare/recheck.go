@@ -17,19 +17,11 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // state is a row as one node has it at one look.
 type state struct {
-	digest string
-	count  int64
-	xmin   string
+	version
 	at     *time.Time
 	origin *int64
 	values []*string
 }
-
-// equalTo reports whether two nodes hold the same.
-func (s state) equalTo(o state) bool { return s.digest == o.digest && s.count == o.count }
-
-// unchanged reports whether one node holds the very version it held before.
-func (s state) unchanged(o state) bool { return s.equalTo(o) && s.xmin == o.xmin }
 
 // looked is one look at some keys on all nodes: per node, by key.
 type looked []map[string]state
@@ -90,7 +82,7 @@ func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, val
 		// accents): such a row is another key.
 		if asked[key] {
 			// One row comes twice when the server takes two asked keys as equal.
-			if old, twice := out[key]; twice && !old.unchanged(st) {
+			if old, twice := out[key]; twice && old.version != st.version {
 				return nil, twoRows(k)
 			}
 			out[key] = st
@@ -102,108 +94,106 @@ func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, val
 // agree reports whether all nodes hold the same for a key.
 func (l looked) agree(key string) bool {
 	for _, node := range l[1:] {
-		if !node[key].equalTo(l[0][key]) {
+		if !node[key].equalTo(l[0][key].version) {
 			return false
 		}
 	}
 	return true
 }
 
-// still reports whether every node holds what it held at the earlier look.
-func (l looked) still(earlier looked, key string) bool {
+// versions returns what every node holds of a key.
+func (l looked) versions(key string) []version {
+	out := make([]version, len(l))
 	for i, node := range l {
-		if !node[key].unchanged(earlier[i][key]) {
-			return false
-		}
+		out[i] = node[key].version
 	}
-	return true
+	return out
 }
 
-// recheckBatch is how many suspects are read again at once.
-const recheckBatch = 500
+// How many suspects are read again at once: few where their values are kept.
+const (
+	recheckBatch  = 5000
+	evidenceBatch = 500
+	keylessBatch  = 100_000 // every one of them reads the whole table
+)
 
 // rechecker settles what became of suspects.
 type rechecker struct {
-	sessions []*cluster.Session
-	qs       []statements
+	look     func(ctx context.Context, keys [][]string, values bool) (looked, error)
 	fence    func(context.Context) (Fence, error)
 	rounds   int
 	counts   *Counts
 	evidence func() bool // whether values are still wanted
 	found    func(key []string, status Status, l looked)
+	keyless  bool
+	settled  func() // after every batch
 }
 
-// settle reads suspects behind a fence, twice: equal ones are cleared, and only
-// those that differ and were the very same rows at both looks are persistent.
-// Between the looks lies a fence that was taken after the first, so whatever any
+func (r *rechecker) batch() int {
+	switch {
+	case r.evidence():
+		return evidenceBatch
+	case r.keyless:
+		return keylessBatch
+	}
+	return recheckBatch
+}
+
+// settle reads suspects again behind a fence that was taken after they had been
+// seen to differ: equal ones are cleared, and those that still differ and are
+// the very same row versions on every node are persistent, since whatever any
 // node held at the first look was applied on every other before the second.
-func (r *rechecker) settle(ctx context.Context, keys [][]string) error {
-	fence, err := r.fence(ctx)
-	if err != nil {
-		return err
-	}
-	if !fence.Passed {
-		return r.unverified(ctx, keys)
-	}
-	before, err := lookAt(ctx, r.sessions, r.qs, keys, false)
-	if err != nil {
-		return err
-	}
-	keys = r.drop(before, keys)
-	for round := 0; len(keys) > 0; round++ {
-		if fence, err = r.fence(ctx); err != nil {
-			return err
-		}
-		if !fence.Passed {
-			return r.unverified(ctx, keys)
-		}
-		now, err := lookAt(ctx, r.sessions, r.qs, keys, r.evidence())
+// Others are looked at again behind the next fence. All suspects share a fence:
+// their number does not depend on that of the suspects.
+func (r *rechecker) settle(ctx context.Context, suspects *spool) error {
+	for round := 0; suspects.count > 0; round++ {
+		fence, err := r.fence(ctx)
 		if err != nil {
 			return err
 		}
-		keys = r.drop(now, keys)
-		var moving [][]string
-		for _, k := range keys {
-			if now.still(before, strings.Join(k, sep)) {
-				r.counts.Persistent++
-				r.found(k, Persistent, now)
-			} else {
-				moving = append(moving, k)
-			}
+		moving := &spool{}
+		defer moving.close()
+		if err := suspects.batches(r.batch, func(batch []suspect) error {
+			defer r.settled()
+			return r.again(ctx, batch, fence.Passed, round >= r.rounds, moving)
+		}); err != nil {
+			return err
 		}
-		if round+1 >= r.rounds {
-			for _, k := range moving {
-				r.counts.Volatile++
-				r.found(k, Volatile, now)
-			}
-			return nil
-		}
-		keys, before = moving, now
+		suspects = moving
 	}
 	return nil
 }
 
-// drop counts the keys on which all nodes agree now, and returns the others.
-func (r *rechecker) drop(l looked, keys [][]string) [][]string {
-	return slices.DeleteFunc(slices.Clone(keys), func(k []string) bool {
-		if l.agree(strings.Join(k, sep)) {
-			r.counts.Cleared++
-			return true
-		}
-		return false
-	})
-}
-
-// unverified looks once, without a fence: what is equal now is cleared, of the
-// rest nothing can be told.
-func (r *rechecker) unverified(ctx context.Context, keys [][]string) error {
-	now, err := lookAt(ctx, r.sessions, r.qs, keys, r.evidence())
+// again looks at a batch. Without a fence nothing can be told of what still
+// differs.
+func (r *rechecker) again(ctx context.Context, batch []suspect, fenced, last bool, moving *spool) error {
+	keys := make([][]string, len(batch))
+	for i, s := range batch {
+		keys[i] = s.key
+	}
+	now, err := r.look(ctx, keys, r.evidence())
 	if err != nil {
 		return err
 	}
-	for _, k := range r.drop(now, keys) {
-		r.counts.Unverified++
-		r.found(k, Unverified, now)
+	for _, s := range batch {
+		k := strings.Join(s.key, sep)
+		switch {
+		case now.agree(k):
+			r.counts.Cleared++
+		case !fenced:
+			r.counts.Unverified++
+			r.found(s.key, Unverified, now)
+		case slices.Equal(now.versions(k), s.seen):
+			r.counts.Persistent++
+			r.found(s.key, Persistent, now)
+		case last:
+			r.counts.Volatile++
+			r.found(s.key, Volatile, now)
+		default:
+			if err := moving.add(suspect{s.key, now.versions(k)}); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -278,19 +278,26 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 func (r *run) suspects(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, bad []int64, out *Table) error {
 	sessions, qs := r.readers(t, s, nodes, m, b)
 	r.event("drill", t, "", 0, 0)
-	store := &suspectStore{}
-	defer store.close()
-	if err := drill(ctx, sessions, qs, bad, store.add); err != nil {
+	found := &spool{}
+	defer found.close()
+	if err := drill(ctx, sessions, qs, bad, found.add); err != nil {
 		return err
 	}
-	return r.settle(ctx, t, s, nodes, m, b, store, out)
+	return r.settle(ctx, t, s, nodes, m, b, found, out)
 }
 
 // settle finds out what became of suspects.
-func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, store *suspectStore, out *Table) error {
+func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, suspects *spool, out *Table) error {
 	sessions, qs := r.readers(t, s, nodes, m, b)
-	out.Counts.Suspect = store.count
-	check := &rechecker{sessions: sessions, qs: qs, rounds: r.req.Rounds, counts: &out.Counts,
+	out.Counts.Suspect = suspects.count
+	if err := r.readOrigins(ctx, nodes); err != nil {
+		out.Counts.Unverified = suspects.count
+		return err
+	}
+	check := &rechecker{rounds: r.req.Rounds, counts: &out.Counts, keyless: len(s.key) == 0,
+		look: func(ctx context.Context, keys [][]string, values bool) (looked, error) {
+			return lookAt(ctx, sessions, qs, keys, values)
+		},
 		fence: func(ctx context.Context) (Fence, error) {
 			r.event("fence", t, "", 0, 0)
 			return r.fencer.wait(ctx, t, nodes)
@@ -302,20 +309,16 @@ func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m m
 				return
 			}
 			out.Diffs = append(out.Diffs, r.difference(key, status, l, nodes, s))
-		}}
-	err := store.batches(func(keys [][]string) error {
-		r.event("recheck", t, "", out.Counts.Cleared+out.Counts.Persistent, store.count)
-		if err := r.readOrigins(ctx, nodes); err != nil {
-			return err
-		}
-		return check.settle(ctx, keys)
-	})
-	if left := store.count - out.Counts.Cleared - out.Counts.Persistent - out.Counts.Volatile - out.Counts.Unverified; left > 0 {
-		out.Counts.Unverified += left // the recheck broke off
-	}
+		},
+		settled: func() { r.event("recheck", t, "", out.Counts.settled(), suspects.count) }}
+	err := check.settle(ctx, suspects)
+	out.Counts.Unverified += suspects.count - out.Counts.settled() // when the recheck broke off
 	slices.SortFunc(out.Diffs, func(a, b Difference) int { return slices.Compare(a.Key, b.Key) })
 	return err
 }
+
+// settled returns how many suspects it is known of what became of them.
+func (c Counts) settled() int64 { return c.Cleared + c.Volatile + c.Unverified + c.Persistent }
 
 // readers returns the nodes' sessions, and the statements for each.
 func (r *run) readers(t *task, s *shape, nodes []string, m method, b buckets) (sessions []*cluster.Session, qs []statements) {

@@ -2,29 +2,60 @@ package compare
 
 import (
 	"bufio"
-	"encoding/gob"
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
 )
 
-// suspectsInMemory is how many suspects are kept before they go to a file.
-const suspectsInMemory = 100_000
-
-// suspectStore keeps the keys of suspects; many of them in a temporary file,
-// so that a table of which every row differs needs no more memory.
-type suspectStore struct {
+// version is what one node holds of a key at one look; the zero value: no row.
+type version struct {
+	digest string
 	count  int64
-	memory [][]string
-	file   *os.File
-	buffer *bufio.Writer
-	enc    *gob.Encoder
+	xmin   string
 }
 
-func (s *suspectStore) add(key []string) error {
+// equalTo reports whether two nodes hold the same.
+func (v version) equalTo(o version) bool { return v.digest == o.digest && v.count == o.count }
+
+// suspect is a key on which nodes differed, with what each of them held when it
+// was looked at last; none: it was not yet looked at on all nodes.
+type suspect struct {
+	key  []string
+	seen []version // in the order of the nodes
+}
+
+// spoolMemory is how much of a spool is kept before it goes to a file.
+const spoolMemory = 4 << 20
+
+// spool keeps suspects in the order in which they came; many of them in a
+// temporary file, so that a table of which every row differs needs no more
+// memory.
+type spool struct {
+	count   int64
+	tail    []byte // what is not in the file
+	file    *os.File
+	flushed int64
+}
+
+// mark is a place in a spool.
+type mark struct{ count, size int64 }
+
+func (s *spool) add(x suspect) error {
 	s.count++
-	if len(s.memory) < suspectsInMemory {
-		s.memory = append(s.memory, key)
+	b := binary.AppendUvarint(s.tail, uint64(len(x.key)))
+	for _, k := range x.key {
+		b = appendText(b, k)
+	}
+	b = binary.AppendUvarint(b, uint64(len(x.seen)))
+	for _, v := range x.seen {
+		b = appendText(b, v.digest)
+		b = binary.AppendVarint(b, v.count)
+		b = appendText(b, v.xmin)
+	}
+	s.tail = b
+	if len(s.tail) < spoolMemory {
 		return nil
 	}
 	if s.file == nil {
@@ -33,50 +64,91 @@ func (s *suspectStore) add(key []string) error {
 			return err
 		}
 		_ = os.Remove(f.Name()) // it lives as long as it is open
-		s.file, s.buffer = f, bufio.NewWriterSize(f, 1<<16)
-		s.enc = gob.NewEncoder(s.buffer)
+		s.file = f
 	}
-	return s.enc.Encode(key)
+	if _, err := s.file.WriteAt(s.tail, s.flushed); err != nil {
+		return err
+	}
+	s.flushed += int64(len(s.tail))
+	s.tail = s.tail[:0]
+	return nil
 }
 
-// batches hands over all keys, a batch at a time.
-func (s *suspectStore) batches(fn func([][]string) error) error {
-	for i := 0; i < len(s.memory); i += recheckBatch {
-		if err := fn(s.memory[i:min(i+recheckBatch, len(s.memory))]); err != nil {
-			return err
-		}
+func appendText(b []byte, s string) []byte {
+	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
+}
+
+// at returns the place behind the last suspect.
+func (s *spool) at() mark { return mark{s.count, s.flushed + int64(len(s.tail))} }
+
+// rewind drops what was added since a mark.
+func (s *spool) rewind(m mark) {
+	s.count = m.count
+	if m.size >= s.flushed {
+		s.tail = s.tail[:m.size-s.flushed]
+		return
 	}
-	if s.file == nil {
-		return nil
+	s.flushed, s.tail = m.size, s.tail[:0] // what lies behind is written over
+}
+
+// batches hands over all suspects, at most size() of them at a time.
+func (s *spool) batches(size func() int, fn func([]suspect) error) error {
+	var from io.Reader = bytes.NewReader(s.tail)
+	if s.file != nil {
+		from = io.MultiReader(io.NewSectionReader(s.file, 0, s.flushed), from)
 	}
-	if err := s.buffer.Flush(); err != nil {
-		return err
-	}
-	if _, err := s.file.Seek(0, io.SeekStart); err != nil {
-		return err
-	}
-	dec := gob.NewDecoder(bufio.NewReaderSize(s.file, 1<<16))
-	for {
-		var batch [][]string
-		for len(batch) < recheckBatch {
-			var key []string
-			if err := dec.Decode(&key); errors.Is(err, io.EOF) {
-				if len(batch) == 0 {
-					return nil
-				}
-				return fn(batch)
-			} else if err != nil {
-				return err
+	r := bufio.NewReaderSize(from, 1<<16)
+	for left := s.count; left > 0; {
+		batch := make([]suspect, min(left, int64(size())))
+		for i := range batch {
+			var err error
+			if batch[i], err = readSuspect(r); err != nil {
+				return errors.Join(errors.New("read the suspects from their temporary file"), err)
 			}
-			batch = append(batch, key)
 		}
+		left -= int64(len(batch))
 		if err := fn(batch); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
-func (s *suspectStore) close() {
+func readSuspect(r *bufio.Reader) (x suspect, err error) {
+	n, err := binary.ReadUvarint(r)
+	for i := uint64(0); i < n && err == nil; i++ {
+		var k string
+		k, err = readText(r)
+		x.key = append(x.key, k)
+	}
+	if err != nil {
+		return x, err
+	}
+	n, err = binary.ReadUvarint(r)
+	for i := uint64(0); i < n && err == nil; i++ {
+		var v version
+		if v.digest, err = readText(r); err == nil {
+			v.count, err = binary.ReadVarint(r)
+		}
+		if err == nil {
+			v.xmin, err = readText(r)
+		}
+		x.seen = append(x.seen, v)
+	}
+	return x, err
+}
+
+func readText(r *bufio.Reader) (string, error) {
+	n, err := binary.ReadUvarint(r)
+	if err != nil {
+		return "", err
+	}
+	b := make([]byte, n)
+	_, err = io.ReadFull(r, b)
+	return string(b), err
+}
+
+func (s *spool) close() {
 	if s.file != nil {
 		_ = s.file.Close()
 	}

@@ -150,8 +150,15 @@ func (q statements) scan(condition string) string {
 	return "SELECT b, CASE count(h1) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
 }
 
+// What tells one version of a row from another, and one set of versions of
+// equal rows from another.
+const (
+	rowXmin  = "t.xmin::text AS x"
+	manyXmin = "min(x) || ' ' || max(x) || ' ' || sum(x::int8)"
+)
+
 // drill returns the query of the rows in the given buckets, in bucket order:
-// bucket, number of equal rows, key texts, digest.
+// bucket, number of equal rows, digest, xmin, key texts.
 func (q statements) drill(bad []int64) string {
 	join := ""
 	if q.buckets.width > 0 {
@@ -164,9 +171,9 @@ func (q statements) drill(bad []int64) string {
 		keys += fmt.Sprintf(", k%d", i+1)
 	}
 	if q.keyless() {
-		return "SELECT r.b, count(*), " + q.laneText() + " FROM (" + q.rows(true, "") + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
+		return "SELECT r.b, count(*), " + q.laneText() + ", " + manyXmin + " FROM (" + q.rows(true, "", rowXmin) + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
 	}
-	return "SELECT r.b, 1::int8, " + q.laneText() + keys + " FROM (" + q.rows(true, "") + ") r " + join + " ORDER BY r.b"
+	return "SELECT r.b, 1::int8, " + q.laneText() + ", x" + keys + " FROM (" + q.rows(true, "", rowXmin) + ") r " + join + " ORDER BY r.b"
 }
 
 func (q statements) laneList() string {
@@ -179,18 +186,19 @@ func (q statements) laneList() string {
 
 // pick returns the query of rows by key: the keys are passed as one array of
 // text per key column, or one array of digests for rows without a key. It
-// gives the digest, the number of rows, xmin, commit timestamp and origin id,
-// the key texts, and with values the text of every column, cut when long.
+// gives the digest, the number of rows, xmin, commit timestamp and origin id
+// (with values only), the key texts, and with values the text of every column,
+// cut when long.
 func (q statements) pick(values bool) string {
-	version := ", t.xmin::text AS x, null::timestamptz AS at, null::int8 AS origin"
+	version := ", " + rowXmin + ", null::timestamptz AS at, null::int8 AS origin"
 	join := ""
 	switch {
-	case !q.commit:
+	case !q.commit || !values:
 	case q.version >= 140000:
-		version = ", t.xmin::text AS x, pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
+		version = ", " + rowXmin + ", pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
 		join = " CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(t.xmin) pgconcord_ct (pgconcord_at, pgconcord_origin)"
 	default:
-		version = ", t.xmin::text AS x, pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
+		version = ", " + rowXmin + ", pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
 	}
 	more := strings.Split(version[2:], ", ")
 	outer := ", x, at, origin"
@@ -206,13 +214,13 @@ func (q statements) pick(values bool) string {
 	at := q
 	if q.keyless() {
 		at.from += join
-		group := "SELECT " + q.laneText() + " AS h, count(*), min(x) || ' ' || max(x) || ' ' || sum(x::int8), max(at), CASE WHEN min(origin) = max(origin) THEN max(origin) END"
+		group := "SELECT " + q.laneText() + " AS h, count(*), " + manyXmin + ", max(at), CASE WHEN min(origin) = max(origin) THEN max(origin) END"
 		if values {
 			for i := range q.shape.columns {
 				group += fmt.Sprintf(", min(v%d)", i+1)
 			}
 		}
-		return group + " FROM (" + at.rows(true, "", more...) + ") r WHERE " + q.laneText() + " = ANY ($1::text[]) GROUP BY " + q.laneList()
+		return group + " FROM (" + at.rows(true, "", more...) + ") r JOIN unnest($1::text[]) p (h) ON p.h = " + q.laneText() + " GROUP BY " + q.laneList()
 	}
 	args, names, on := []string{}, []string{}, []string{}
 	for i, k := range q.shape.key {
