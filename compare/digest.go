@@ -98,25 +98,11 @@ func link(cols []compared, mode Mode) string {
 			calls = append(calls, i.call)
 		}
 	}
-	for len(nulls) > 0 {
-		n := min(len(nulls), maxBits)
-		var all, each []string
-		for j, x := range nulls[:n] {
-			all = append(all, x+" IS DISTINCT FROM NULL")
-			each = append(each, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN 0 ELSE %d END", x, 1<<j))
-		}
-		// Rows without any NULL, mostly all, are done with the first test.
-		words = append(words, "CASE WHEN "+strings.Join(all, " AND ")+" THEN 0 ELSE "+strings.Join(each, " | ")+" END")
-		nulls = nulls[n:]
-	}
-	for len(bits) > 0 {
-		n := min(len(bits), maxBits)
-		var terms []string
-		for j, b := range bits[:n] {
-			terms = append(terms, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", b, 1<<j))
-		}
-		words = append(words, strings.Join(terms, " | "))
-		bits = bits[n:]
+	for len(bits)+len(nulls) > 0 {
+		b := min(len(bits), maxBits)
+		n := min(len(nulls), maxBits-b)
+		words = append(words, bitmap(bits[:b], nulls[:n]))
+		bits, nulls = bits[b:], nulls[n:]
 	}
 	h := ""
 	for len(words) > 0 || len(longs) > 0 || h == "" {
@@ -139,6 +125,24 @@ func link(cols []compared, mode Mode) string {
 		h = c(h)
 	}
 	return h
+}
+
+// bitmap packs truth values, and which columns are NULL, into one int4.
+func bitmap(bits, nulls []string) string {
+	var terms []string
+	for i, b := range bits {
+		terms = append(terms, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", b, 1<<i))
+	}
+	var all, each []string
+	for i, x := range nulls {
+		all = append(all, x+" IS DISTINCT FROM NULL")
+		each = append(each, fmt.Sprintf("CASE WHEN %s IS DISTINCT FROM NULL THEN 0 ELSE %d END", x, 1<<(len(bits)+i)))
+	}
+	if len(nulls) > 0 {
+		// Rows without any NULL, mostly all, are done with the first test.
+		terms = append(terms, "CASE WHEN "+strings.Join(all, " AND ")+" THEN 0 ELSE "+strings.Join(each, " | ")+" END")
+	}
+	return strings.Join(terms, " | ")
 }
 
 // framed returns the text that a portable method hashes: per column the number

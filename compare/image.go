@@ -41,6 +41,10 @@ func imageOf(c compared, mode Mode) image {
 		i.long, i.nullBit = or(x, "0"), true
 	case "oid":
 		i.long = or(x+"::int8", "-1") // beyond the type's range
+	case "date":
+		// Days; what stands for the infinities and NULL lies beyond the type's range.
+		epoch := "date '2000-01-01'"
+		i.word = or("CASE WHEN isfinite("+x+") THEN "+x+" - "+epoch+" WHEN "+x+" > "+epoch+" THEN 2147483647 WHEN "+x+" < "+epoch+" THEN -2147483648 END", "-2147483647")
 	case "uuid":
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
 	case "timestamp with time zone", "timestamp without time zone":

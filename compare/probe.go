@@ -82,7 +82,7 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode, bins bool) (map[s
 
 // hashed types are those whose digest does not go through their text: when
 // nodes disagree about one of them, the native method is of no use.
-var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "timestamp with time zone", "timestamp without time zone"}
+var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "date", "timestamp with time zone", "timestamp without time zone"}
 
 // probedBy returns the type whose probe speaks for a column's.
 func probedBy(base string) string {

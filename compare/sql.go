@@ -142,12 +142,14 @@ func (q statements) laneText() string {
 // scan returns the query of detection: rows and digest sums per bucket. Sums
 // of 64-bit lanes are kept at their full width.
 func (q statements) scan(condition string) string {
-	// A sum passes over NULL: the rows that it would leave out are seen by their count.
+	// A sum passes over NULL: the rows that it would leave out are seen by their
+	// count, sum / average. The average shares the sum's state; count(h1) would
+	// compute the whole digest a second time.
 	sums := ""
 	for i := range q.method.lanes {
 		sums += fmt.Sprintf(", coalesce(sum(h%d)::text, '')", i+1)
 	}
-	return "SELECT b, CASE count(h1) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
+	return "SELECT b, CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
 }
 
 // What tells one version of a row from another, and one set of versions of
