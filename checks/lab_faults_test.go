@@ -3,8 +3,6 @@ package checks
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -12,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/pgconcord/pgconcord/internal/barman"
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/internal/lab"
@@ -51,79 +48,6 @@ func healthyButFor(t *testing.T, fs []Finding, node string) {
 		}
 		t.Errorf("%s %s %s: %s", f.Status, f.Check, f.Subject, f.Message)
 	}
-}
-
-// Whatever keeps a node from being read, every check that needed it says
-// unknown and why, and the other nodes are judged in full.
-func TestUnreadableNode(t *testing.T) {
-	l := theLab(t)
-	require.NoError(t, l.Settle(t.Context()))
-	const victim = "dr1n2"
-	real := l.Node(victim)
-	for name, tc := range map[string]struct {
-		dsn     string
-		reason  cluster.Reason
-		session cluster.Settings
-	}{
-		"never answers":        {proxyDSN(t, real, 0, false), cluster.Unreachable, cluster.Settings{ConnectTimeout: 500 * time.Millisecond}},
-		"drops the connection": {proxyDSN(t, real, 6000, true), cluster.Lost, cluster.Settings{}},
-		"stalls in a query":    {proxyDSN(t, real, 6000, false), cluster.TimedOut, cluster.Settings{StatementTimeout: time.Second}},
-		"no such database":     {strings.Replace(real.ReaderDSN(), "dbname=app", "dbname=none", 1), cluster.Refused, cluster.Settings{}},
-		"no such role":         {strings.Replace(real.ReaderDSN(), "user=pgconcord", "user=nobody", 1), cluster.Refused, cluster.Settings{}},
-		"no string at all":     {"host=", cluster.Failed, cluster.Settings{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			plan := labPlan(t, l)
-			lookAt(plan, victim, tc.dsn)
-			if name == "no string at all" {
-				lookAt(plan, victim, "host='")
-			}
-			in := Input{Plan: plan, Cluster: catalog.Read(t.Context(), plan, catalog.Settings{Session: tc.session}), Barman: barman.Read(t.Context(), plan), Now: time.Now()}
-			require.NotNil(t, in.Cluster.Nodes[victim].Failure)
-			require.Equal(t, string(tc.reason), in.Cluster.Nodes[victim].Failure.Reason, in.Cluster.Nodes[victim].Failure.Detail)
-			fs := Run(in, Options{})
-			healthyButFor(t, fs, victim)
-			for _, f := range fs {
-				// What the others' catalogs say of its address does not take the node.
-				if f.Subject.Node == victim && f.Subject.Peer == "" && f.Check != "mesh/dsn-as-declared" {
-					require.Contains(t, []Status{Unknown, Skipped}, f.Status, "%s: %s", f.Check, f.Message)
-				}
-				require.False(t, f.Status == Pass && f.Subject.Peer == victim && strings.HasPrefix(f.Check, "lag/"), "%s %s", f.Check, f.Subject)
-			}
-			require.Contains(t, about(fs, victim), "unknown mesh/full dc1n1 → "+victim)
-			require.Contains(t, about(fs, victim), "unknown lag/bytes dc1n1 → "+victim)
-		})
-	}
-}
-
-// proxyDSN is a way to the node that ends after the server said so many bytes:
-// by a cut, or by silence.
-func proxyDSN(t *testing.T, n *lab.Node, after int64, cut bool) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.Port))
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-			go func() {
-				_, _ = io.CopyN(client, server, after)
-				if cut {
-					_ = client.Close()
-				}
-			}()
-		}
-	}()
-	return strings.Replace(n.ReaderDSN(), fmt.Sprintf("port=%d", n.Port), fmt.Sprintf("port=%d", listener.Addr().(*net.TCPAddr).Port), 1)
 }
 
 func TestNodeDown(t *testing.T) {

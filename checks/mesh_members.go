@@ -204,7 +204,8 @@ var MeshDSNAsDeclared = Check{
 }
 
 func dsnAsDeclared(in Input) []Finding {
-	facts, why := readable(in, in.Plan.NodeNames(), catalog.PartNodes, catalog.PartSubscriptions)
+	parts := []catalog.Part{catalog.PartNodes, catalog.PartSubscriptions}
+	facts, _ := readable(in, in.Plan.NodeNames(), parts...)
 	known := names(in)
 	said := map[string]map[string][]string{} // node to address to who says so
 	for _, observer := range sortedKeys(facts) {
@@ -232,12 +233,13 @@ func dsnAsDeclared(in Input) []Finding {
 		switch {
 		case len(other) > 0:
 			f = fail("the catalogs have another address for %s: %s", name, strings.Join(other, "; "))
-		case len(why) > 0:
-			f = unknown("not every node could be asked: %s", strings.Join(why, "; "))
+		case facts[name] == nil: // what it has of the others is not known, whatever these have
+			_, why := factsOf(in, name, parts...)
+			f = unknown("the addresses in its own catalog are not known: %s", why)
 		case len(said[name]) == 0:
 			f = unknown("no catalog holds an address of %s", name)
 		default:
-			f = pass("all catalogs that know %s have %s", name, want)
+			f = pass("all catalogs that were read and know %s have %s", name, want)
 		}
 		f = f.evidence(strings.Join(sortedKeys(said[name]), "; "), want, "connection strings of nodes and subscriptions in all catalogs, reduced to their addresses")
 		f.Subject.Node = name

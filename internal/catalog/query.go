@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -116,8 +117,16 @@ func next(pipe *pgconn.Pipeline) (value []byte, err error) {
 	}
 }
 
+// ofPrimary are the parts of which a server in recovery has its own, or none,
+// while the node that it follows has those that count.
+var ofPrimary = []Part{PartSubscriptions, PartSlots, PartSenders, PartOrigins, PartPrepared, PartLocks, PartRaft, PartConflicts}
+
 // hopeless tells why the query cannot give what it should, before it is sent.
 func (q query) hopeless(p *probe) *Failure {
+	if p.InRecovery && slices.Contains(ofPrimary, q.part) {
+		return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: string(cluster.Failed),
+			Detail: "the server is in recovery, a physical standby, which does not tell those of the node that it follows", Remedy: "Point the dsn to the primary."}
+	}
 	if q.missing != nil {
 		if why, remedy := q.missing(p); why != "" {
 			reason := string(cluster.Failed)

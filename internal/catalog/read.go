@@ -111,10 +111,12 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 	}
 	defer session.Close()
 	f := &Facts{Settings: map[string]string{}}
-	if err := clock(ctx, session, f); err != nil {
+	limited, cancel := session.Deadline(ctx) // the clock and the catalogs together
+	defer cancel()
+	if err := clock(limited, session, f); err != nil {
 		return nil, err
 	}
-	err = session.Read(ctx, "read the node's catalogs", func(ctx context.Context, tx pgx.Tx) error {
+	err = session.Read(limited, "read the node's catalogs", func(ctx context.Context, tx pgx.Tx) error {
 		p, err := look(ctx, tx)
 		if err != nil {
 			return err
@@ -155,12 +157,10 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 // clock asks the node's clock twice and keeps the quicker answer: the true
 // offset lies within half its round trip.
 func clock(ctx context.Context, session *cluster.Session, f *Facts) error {
-	limited, cancel := session.Deadline(ctx)
-	defer cancel()
 	for range 2 {
 		var at time.Time
 		start := time.Now()
-		if err := session.Conn.QueryRow(limited, "SELECT clock_timestamp()").Scan(&at); err != nil {
+		if err := session.Conn.QueryRow(ctx, "SELECT clock_timestamp()").Scan(&at); err != nil {
 			return session.Wrap("read the clock", err)
 		}
 		if trip := time.Since(start); f.RoundTrip == 0 || trip < f.RoundTrip {

@@ -36,8 +36,8 @@ func reasonOf(err error, connecting bool) Reason {
 
 func reasonOfState(code string, connecting bool) Reason {
 	switch {
-	case strings.HasPrefix(code, "28"), code == "3D000", connecting && code == "42501", connecting && code == "42704":
-		return Refused // password, role, pg_hba.conf, database, CONNECT right
+	case strings.HasPrefix(code, "28"), code == "3D000", connecting && (code == "42501" || code == "42704" || code == "55000"):
+		return Refused // password, role, pg_hba.conf, database, CONNECT right, a database that is closed
 	case code == "53300", connecting && code == "57P03", connecting && code == "57P01":
 		return Unreachable // no free connection, starting up, shutting down
 	case code == "42501":

@@ -226,6 +226,18 @@ func (n *Node) Stop(ctx context.Context) error {
 	return err
 }
 
+// Retire begins a smart shutdown and does not wait for its end, which is that of
+// the last client's session.
+func (n *Node) Retire() error {
+	n.dropConnections()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if !n.runningLocked() {
+		return nil
+	}
+	return n.cmd.Process.Signal(syscall.SIGTERM)
+}
+
 func (n *Node) end(ctx context.Context, sig syscall.Signal) error {
 	n.dropConnections()
 	n.mu.Lock()
