@@ -36,6 +36,7 @@ func TestLive(t *testing.T) {
 	// Run waits for parallel scripts in a group of its own, so that the lab
 	// outlives them.
 	t.Run("scripts", func(t *testing.T) { testscript.Run(t, p) })
+	t.Run("commands", func(t *testing.T) { everyCommand(t, l) })
 }
 
 // inject breaks and mends the lab: lab local NODE SQL, lab crash NODE, lab

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -89,6 +91,7 @@ func (r runner) run(ctx context.Context, args ...string) (out []byte, stderr str
 	cmd := exec.CommandContext(ctx, r.prefix[0], append(append([]string{}, r.prefix[1:]...), args...)...)
 	stdout, errout := &limited{max: maxOutput}, &limited{max: 64 << 10}
 	cmd.Stdout, cmd.Stderr = stdout, errout
+	cmd.Env = withoutSecrets(os.Environ())
 	// A session of its own: ssh cannot ask for a password on the terminal, and
 	// what the command started ends with it.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -110,6 +113,15 @@ func (r runner) run(ctx context.Context, args ...string) (out []byte, stderr str
 		return nil, stderr, fmt.Errorf("%s: %w", r.describe(args...), err)
 	}
 	return stdout.Bytes(), stderr, nil
+}
+
+// withoutSecrets leaves out what is meant for us alone: the password of the
+// nodes, which whoever may see the child's environment could read there, and our
+// own defaults, which may hold a connection string.
+func withoutSecrets(env []string) []string {
+	return slices.DeleteFunc(env, func(kv string) bool {
+		return strings.HasPrefix(kv, "PGPASSWORD=") || strings.HasPrefix(kv, "PGCONCORD_")
+	})
 }
 
 // readsOnly reports whether the arguments are those of a command that is listed
