@@ -162,15 +162,15 @@ func readLong(ctx context.Context, s *cluster.Session, attempted string, fn func
 // scanSettings keep the planner, which cannot know how few buckets there are,
 // from sorting whole rows to disk. They end with the transaction. Before 13 it
 // hashes only what it believes to fit into work_mem; what is really used is a
-// few hundred bytes a bucket. Compiling the digest pays for itself from a few
-// hundred thousand rows on; inlining does not.
+// few hundred bytes a bucket. Compiling the digest pays for itself from half a
+// million rows on; inlining does not.
 func scanSettings(version int) string {
 	memory := "64MB"
 	if version < 130000 {
 		memory = "1TB"
 	}
 	return drillSettings + ", set_config('enable_sort', 'off', true), set_config('work_mem', '" + memory + "', true)" +
-		", set_config('jit', 'on', true), set_config('jit_above_cost', '50000', true), set_config('jit_optimize_above_cost', '50000', true), set_config('jit_inline_above_cost', '-1', true)"
+		", set_config('jit', 'on', true), set_config('jit_above_cost', '200000', true), set_config('jit_optimize_above_cost', '200000', true), set_config('jit_inline_above_cost', '-1', true)"
 }
 
 // drillSettings keep a statement to one process and its sort in memory.

@@ -3,6 +3,8 @@
 // table on one node and to count(*) on one node, in one interleaved run.
 //
 //	go run ./internal/bench/compare -rows 10000000
+//	go run ./internal/bench/compare -scale
+//	go run ./internal/bench/compare -diverged
 package main
 
 import (
@@ -49,35 +51,36 @@ func main() {
 	nodes := flag.Int("nodes", 2, "servers")
 	random := flag.Bool("random", true, "also with the heap in random key order")
 	buffers := flag.String("shared-buffers", "2GB", "of each server")
+	scale := flag.Bool("scale", false, "instead: how the cost grows with rows (1, 3, 10, 30 million on two nodes) and nodes (2, 3, 6 with a million rows)")
+	diverged := flag.Bool("diverged", false, "instead: a table of which every row differs")
 	flag.Int64Var(&flagDiffs, "differences", 200, "scattered over the big table")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	if err := bench(ctx, *rows, *rounds, *nodes, *random, *buffers); err != nil {
+	var err error
+	switch {
+	case *scale:
+		err = growth(ctx, *buffers)
+	case *diverged:
+		err = apart(ctx, *rows, *nodes, *buffers)
+	default:
+		err = bench(ctx, *rows, *rounds, *nodes, *random, *buffers)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
 func bench(ctx context.Context, rows int64, rounds, count int, random bool, buffers string) error {
-	nodes, down, err := lab.Servers(ctx, count, lab.Options{Config: []string{"shared_buffers = '" + buffers + "'", "max_wal_size = '8GB'", "autovacuum = off", "wal_level = minimal", "max_wal_senders = 0", "jit = off"}})
+	b, down, err := start(ctx, count, buffers)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = down() }()
-	b := &benchmark{nodes: nodes, rounds: rounds, top: &schema.Topology{Nodes: map[string]schema.Node{}}}
-	for _, n := range nodes {
-		b.top.Nodes[n.Name] = schema.Node{DSN: n.DSN()}
-		b.top.Reference.Replicas = append(b.top.Reference.Replicas, n.Name)
-	}
+	defer down()
+	b.rounds = rounds
+	nodes, all := b.nodes, func(sql string) error { return b.all(ctx, sql) }
 	fmt.Printf("%d nodes, %d rows, %d rounds\n", count, rows, rounds)
-	all := func(sql string) error {
-		g, ctx := errgroup.WithContext(ctx)
-		for _, n := range nodes {
-			g.Go(func() error { return n.Exec(ctx, sql) })
-		}
-		return g.Wait()
-	}
 	diffs := flagDiffs
 	scatter := fmt.Sprintf("UPDATE customers SET balance = -balance WHERE id %% %d = 5", max(rows/diffs, 1))
 	heal := strings.Replace(scatter, "= -balance", "= abs(balance)", 1)
@@ -123,6 +126,45 @@ func bench(ctx context.Context, rows int64, rounds, count int, random bool, buff
 			if err := last.Exec(ctx, s.undo); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// start brings up servers whose settings let a scan be measured, not the disk.
+func start(ctx context.Context, count int, buffers string) (*benchmark, func(), error) {
+	nodes, down, err := lab.Servers(ctx, count, lab.Options{Config: []string{"shared_buffers = '" + buffers + "'", "max_wal_size = '8GB'", "autovacuum = off", "wal_level = minimal", "max_wal_senders = 0"}})
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &benchmark{nodes: nodes, rounds: 1}
+	b.use(count)
+	return b, func() { _ = down() }, nil
+}
+
+// use makes the plan one of the first so many nodes.
+func (b *benchmark) use(count int) {
+	b.top = &schema.Topology{Nodes: map[string]schema.Node{}}
+	for _, n := range b.nodes[:count] {
+		b.top.Nodes[n.Name] = schema.Node{DSN: n.DSN()}
+		b.top.Reference.Replicas = append(b.top.Reference.Replicas, n.Name)
+	}
+}
+
+// all runs a statement on every node at once.
+func (b *benchmark) all(ctx context.Context, sql string) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, n := range b.nodes {
+		g.Go(func() error { return n.Exec(ctx, sql) })
+	}
+	return g.Wait()
+}
+
+// fill makes the table customers anew on every node.
+func (b *benchmark) fill(ctx context.Context, rows int64) error {
+	for _, sql := range []string{"DROP TABLE IF EXISTS customers", fmt.Sprintf(customers, rows), "VACUUM (ANALYZE, FREEZE) customers"} {
+		if err := b.all(ctx, sql); err != nil {
+			return err
 		}
 	}
 	return nil
