@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/cuecontext"
 )
@@ -99,9 +100,26 @@ func (l *loading) load(inputs []Input, opt Options) (*Plan, error) {
 
 // evaluate is load without the policy's text.
 func (l *loading) evaluate(inputs []Input, house []*ast.File) (*Plan, error) {
+	l.enter("reading the topology")
+	in, err := parse(inputs)
+	if err != nil {
+		return nil, err
+	}
+	l.enter("evaluating the topology and its rules")
+	if len(house) == 0 {
+		if p, ok := judge(in); ok {
+			return p, nil
+		}
+	}
+	return l.whole(in, house)
+}
+
+// whole evaluates the whole package, the house's part of it too, with the
+// topology in it: whatever that is, and whatever is wrong.
+func (l *loading) whole(text parsed, house []*ast.File) (*Plan, error) {
 	ctx := cuecontext.New() // one for each run: it never frees what it has seen
 	l.enter("reading the topology")
-	in, err := merge(ctx, inputs)
+	in, err := text.build(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -137,7 +155,9 @@ func (l *loading) evaluate(inputs []Input, house []*ast.File) (*Plan, error) {
 			return nil, err
 		}
 	}
-	vs, err := violations(u, rules, in.positions)
+	vs, err := violations(rules, func(rule string) cue.Value {
+		return u.LookupPath(cue.MakePath(cue.Def("#rules"), cue.Str(rule)))
+	}, in.positions)
 	if err != nil {
 		return nil, err
 	}

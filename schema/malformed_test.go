@@ -93,6 +93,13 @@ func FuzzLoad(f *testing.F) {
 					t.Fatalf("an empty violation: %#v", v)
 				}
 			}
+			in, err := parse([]Input{{Name: name, Data: data}})
+			require.NoError(t, err)
+			if plain, ok := judge(in); ok { // and what is judged as plain data is judged as any other
+				whole, err := (&loading{}).whole(in, nil)
+				require.NoError(t, err)
+				require.Equal(t, whole, plain)
+			}
 		case !errors.As(err, &input) || len(input.Problems) == 0:
 			t.Fatalf("not an error of ours: %v", err)
 		}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
 )
 
@@ -28,33 +29,129 @@ func (l *loading) stage() string {
 // merge reads all inputs and unifies them: each may say a part, and what two
 // of them say must agree.
 func merge(ctx *cue.Context, inputs []Input) (source, error) {
+	p, err := parse(inputs)
+	if err != nil {
+		return source{}, err
+	}
+	return p.build(ctx)
+}
+
+// parsed is all inputs as text that was read, not yet evaluated.
+type parsed struct {
+	texts     []text
+	plain     *ast.StructLit // all of it, where it is data that do not disagree; else nil
+	positions map[string]Position
+	dsns      map[string]string
+}
+
+func parse(inputs []Input) (parsed, error) {
 	e := &InputError{}
-	all := source{positions: map[string]Position{}, dsns: map[string]string{}}
+	var out parsed
+	agree := true
 	for i, in := range inputs {
-		s, problems := read(ctx, in)
+		x, problems := read(in)
 		e.Problems = append(e.Problems, problems...)
 		if len(problems) > 0 {
 			continue
 		}
-		for k, p := range s.positions {
-			if _, known := all.positions[k]; !known {
-				all.positions[k] = p
-			}
-		}
-		maps.Copy(all.dsns, s.dsns)
+		out.texts = append(out.texts, x)
 		if i == 0 {
-			all.value = s.value
+			out.positions, out.dsns = x.positions, x.dsns
 		} else {
-			all.value = all.value.Unify(s.value)
+			for k, p := range x.positions {
+				if _, known := out.positions[k]; !known {
+					out.positions[k] = p
+				}
+			}
+			maps.Copy(out.dsns, x.dsns)
+		}
+		data, ok := topLevel(x.file)
+		if ok = ok && x.kind != "cue"; ok && i > 0 {
+			data, ok = joined(out.plain, data)
+		}
+		agree = agree && ok
+		if out.plain = nil; agree {
+			out.plain = data
 		}
 	}
 	if len(inputs) == 0 {
 		e.Problems = append(e.Problems, Problem{Message: "no topology was given"})
 	}
 	if len(e.Problems) > 0 {
+		return out, e
+	}
+	out.positions[""] = Position{inputs[0].Name, 1, 1}
+	return out, nil
+}
+
+// joined merges two maps of plain data; it reports false where both say
+// something and it is not plainly the same.
+func joined(a, b *ast.StructLit) (*ast.StructLit, bool) {
+	if a == nil || b == nil {
+		return nil, false
+	}
+	out := &ast.StructLit{Elts: slices.Clone(a.Elts)}
+	at := map[string]int{}
+	for i, d := range a.Elts {
+		_, name, ok := plainField(d)
+		if !ok {
+			return nil, false
+		}
+		at[name] = i
+	}
+	for _, d := range b.Elts {
+		field, name, ok := plainField(d)
+		if !ok {
+			return nil, false
+		}
+		i, twice := at[name]
+		if !twice {
+			out.Elts = append(out.Elts, d)
+			continue
+		}
+		first := a.Elts[i].(*ast.Field) // by plainField
+		x, isMap := first.Value.(*ast.StructLit)
+		y, areMaps := field.Value.(*ast.StructLit)
+		if isMap && areMaps {
+			both, ok := joined(x, y)
+			if !ok {
+				return nil, false
+			}
+			out.Elts[i] = &ast.Field{Label: first.Label, Value: both}
+			continue
+		}
+		p, okP := readAtom(first.Value)
+		q, okQ := readAtom(field.Value)
+		if !okP || !okQ || p != q {
+			return nil, false
+		}
+	}
+	return out, true
+}
+
+// build evaluates all inputs and unifies them.
+func (p parsed) build(ctx *cue.Context) (source, error) {
+	all := source{positions: p.positions, dsns: p.dsns}
+	e := &InputError{}
+	for i, x := range p.texts {
+		v, problems := x.build(ctx)
+		e.Problems = append(e.Problems, problems...)
+		if len(problems) > 0 {
+			continue
+		}
+		if x.kind == "cue" {
+			w := &walker{source: all}
+			w.value(v, "") // what a reference or comprehension made
+		}
+		if i == 0 {
+			all.value = v
+		} else {
+			all.value = all.value.Unify(v)
+		}
+	}
+	if len(e.Problems) > 0 {
 		return all, e
 	}
-	all.positions[""] = Position{inputs[0].Name, 1, 1}
 	return all, nil
 }
 
@@ -101,6 +198,13 @@ func decode(u cue.Value) (*Topology, error) {
 			return nil, &InputError{Problems: []Problem{{Message: fmt.Sprintf("%s does not fit its Go form", field)}}}
 		}
 	}
+	t.nameServers()
+	return t, nil
+}
+
+// nameServers names the server sections that the plan leaves to be called as
+// their nodes.
+func (t *Topology) nameServers() {
 	for _, b := range t.Barman {
 		for i, s := range b.Sources {
 			if s.Server == "" {
@@ -108,7 +212,6 @@ func decode(u cue.Value) (*Topology, error) {
 			}
 		}
 	}
-	return t, nil
 }
 
 // misshapen says in words what keeps the data from being a topology.

@@ -53,16 +53,17 @@ func compile(ctx *cue.Context, house []*ast.File, f factTables) (cue.Value, erro
 	if err != nil {
 		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
 	}
-	for _, f := range append(Files(), Input{Name: "facts.cue", Data: append([]byte("package topology\n#facts: "), known...)}) {
-		if f.Name == vetFile {
-			continue
-		}
-		file, err := parser.ParseFile(ours+f.Name, f.Data)
-		if err == nil {
-			err = inst.AddSyntax(file)
-		}
-		if err != nil {
-			return cue.Value{}, fmt.Errorf("the embedded rules do not parse: %w", err)
+	files, err := ruleFiles()
+	if err != nil {
+		return cue.Value{}, fmt.Errorf("the embedded rules do not parse: %w", err)
+	}
+	told, err := parser.ParseFile(ours+"facts.cue", append([]byte("package topology\n#facts: "), known...))
+	if err != nil {
+		return cue.Value{}, fmt.Errorf("write down facts: %w", err)
+	}
+	for _, f := range append(files, told) {
+		if err := inst.AddSyntax(f); err != nil {
+			return cue.Value{}, fmt.Errorf("the embedded rules do not compile: %w", err)
 		}
 	}
 	for _, h := range house {

@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"cuelang.org/go/cue"
-	"cuelang.org/go/cue/cuecontext"
 	cueerrors "cuelang.org/go/cue/errors"
 )
 
@@ -39,11 +38,14 @@ func (e *BrokenRuleError) Error() string {
 }
 
 var builtin = sync.OnceValues(func() ([]Rule, error) {
-	v, err := compile(cuecontext.New(), nil, facts(nil))
+	files, err := ruleFiles()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("the embedded rules do not parse: %w", err)
 	}
-	return readRules(v)
+	if rules, ok := catalogue(files); ok {
+		return rules, nil
+	}
+	return nil, errors.New("the embedded rules say of themselves what is no constant text")
 })
 
 // Rules returns the built-in layout rules, sorted by name.
@@ -65,29 +67,30 @@ func readRules(v cue.Value) ([]Rule, error) {
 			return nil, err
 		}
 		out = append(out, Rule{
-			Name: it.Selector().Unquoted(), Title: text(r, "title"), Why: text(r, "why"), Remedy: text(r, "remedy"),
-			Source: text(r, "source"), Severity: Severity(text(r, "severity")), Enabled: on,
-			Fails: text(r, "fails"), Passes: text(r, "passes"),
+			Name: it.Selector().Unquoted(), Title: textOf(r, "title"), Why: textOf(r, "why"), Remedy: textOf(r, "remedy"),
+			Source: textOf(r, "source"), Severity: Severity(textOf(r, "severity")), Enabled: on,
+			Fails: textOf(r, "fails"), Passes: textOf(r, "passes"),
 		})
 	}
 	slices.SortFunc(out, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
 	return out, nil
 }
 
-func text(v cue.Value, field string) string {
+func textOf(v cue.Value, field string) string {
 	s, _ := v.LookupPath(cue.MakePath(cue.Str(field))).String() // absent and default read as ""
 	return s
 }
 
 // violations reads what the rules computed, in the order of the user's text.
-func violations(u cue.Value, rules []Rule, positions map[string]Position) ([]Violation, error) {
+// Where a rule's value is, of tells.
+func violations(rules []Rule, of func(rule string) cue.Value, positions map[string]Position) ([]Violation, error) {
 	var out []Violation
 	var broken []error
 	for _, rule := range rules {
 		if !rule.Enabled {
 			continue
 		}
-		r := u.LookupPath(cue.MakePath(cue.Def("#rules"), cue.Str(rule.Name)))
+		r := of(rule.Name)
 		if err := r.Validate(final...); err != nil {
 			broken = append(broken, brokenRule(rule.Name, err))
 			continue
@@ -114,9 +117,9 @@ func violations(u cue.Value, rules []Rule, positions map[string]Position) ([]Vio
 }
 
 func violation(rule string, x cue.Value, positions map[string]Position) (Violation, error) {
-	v := Violation{Rule: rule, Message: text(x, "message"), Found: text(x, "found"), Expect: text(x, "expected")}
+	v := Violation{Rule: rule, Message: textOf(x, "message"), Found: textOf(x, "found"), Expect: textOf(x, "expected")}
 	subject := x.LookupPath(cue.MakePath(cue.Str("subject")))
-	if at := text(x, "at"); at != "" {
+	if at := textOf(x, "at"); at != "" {
 		p := cue.ParsePath(at)
 		if p.Err() != nil {
 			return v, &BrokenRuleError{rule, position(x.Pos()), fmt.Sprintf("at: %q is no path", at)}

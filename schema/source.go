@@ -49,12 +49,19 @@ func format(in Input) string {
 	return "yaml"
 }
 
+// text is one input as it was parsed.
+type text struct {
+	name, kind string
+	file       *ast.File
+	source
+}
+
 // read parses one input. What is wrong with it comes back as problems.
-func read(ctx *cue.Context, in Input) (source, []Problem) {
+func read(in Input) (text, []Problem) {
 	kind := format(in)
 	if kind != "imported" {
 		if ps := unreadable(in, kind); len(ps) > 0 {
-			return source{}, ps
+			return text{}, ps
 		}
 	}
 	var f *ast.File
@@ -77,35 +84,36 @@ func read(ctx *cue.Context, in Input) (source, []Problem) {
 	if err != nil {
 		switch kind {
 		case "json":
-			return source{}, jsonProblems(in, err)
+			return text{}, jsonProblems(in, err)
 		case "yaml":
-			return source{}, yamlProblems(in, err)
+			return text{}, yamlProblems(in, err)
 		}
-		return source{}, syntaxProblems(in.Name, err)
+		return text{}, syntaxProblems(in.Name, err)
 	}
 	if kind == "yaml" && severalDocuments(f, in.Data) {
-		return source{}, []Problem{{Pos: Position{in.Name, 1, 1}, Message: "the file holds several YAML documents", Remedy: "give each a file of its own; several files are merged"}}
+		return text{}, []Problem{{Pos: Position{in.Name, 1, 1}, Message: "the file holds several YAML documents", Remedy: "give each a file of its own; several files are merged"}}
 	}
 	w := &walker{file: in.Name, source: source{positions: map[string]Position{}, dsns: map[string]string{}}, unique: kind != "cue"}
 	w.decls(f.Decls, "")
 	if len(w.problems) > 0 {
-		return source{}, w.problems
+		return text{}, w.problems
 	}
+	return text{in.Name, kind, f, w.source}, nil
+}
+
+// build evaluates one input by itself.
+func (x text) build(ctx *cue.Context) (cue.Value, []Problem) {
 	inst := build.NewContext().NewInstance("", nil)
-	if err := inst.AddSyntax(f); err != nil {
-		return source{}, syntaxProblems(in.Name, err)
+	if err := inst.AddSyntax(x.file); err != nil {
+		return cue.Value{}, syntaxProblems(x.name, err)
 	}
 	if err := inst.Complete(); err != nil {
-		return source{}, syntaxProblems(in.Name, err)
+		return cue.Value{}, syntaxProblems(x.name, err)
 	}
 	if inst.Err != nil { // an import, for one
-		return source{}, syntaxProblems(in.Name, inst.Err)
+		return cue.Value{}, syntaxProblems(x.name, inst.Err)
 	}
-	w.source.value = ctx.BuildInstance(inst)
-	if kind == "cue" {
-		w.value(w.source.value, "") // what a reference or comprehension made
-	}
-	return w.source, nil
+	return ctx.BuildInstance(inst), nil
 }
 
 // withoutPackage takes the import and the embedding of the published package

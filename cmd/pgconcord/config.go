@@ -24,6 +24,18 @@ func envName(flag string) string {
 // noConfig are the commands that must work whatever is configured.
 var noConfig = []string{"version", "help", "completion", "man", "demo", "config"}
 
+// variables are the names of the environment's settings, those too that
+// nobody knows.
+func (a *app) variables() []string {
+	var out []string
+	for _, v := range a.environ() {
+		if name, value, _ := strings.Cut(v, "="); strings.HasPrefix(name, envPrefix) && value != "" {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // configured is what a command line leaves open and where it was found.
 type configured struct {
 	done     bool
@@ -50,6 +62,9 @@ func (a *app) configureAs(cmd *cobra.Command) error {
 	file, err := a.findConfig()
 	if err != nil {
 		return err
+	}
+	if file == nil && len(a.variables()) == 0 {
+		return nil // and the definition, whose evaluation takes longer than a plan's, is not asked
 	}
 	section := cmd.Name()
 	if cmd.HasParent() && cmd.Parent() != cmd.Root() { // compare recheck takes what holds for compare
@@ -207,15 +222,18 @@ func (a *app) withTopologies(rule cobra.PositionalArgs, run func(*cobra.Command,
 // warnAboutMisspelt looks for variables that are nearly a setting: one that is
 // misspelt must not be thought to hold.
 func (a *app) warnAboutMisspelt() {
+	given := a.variables()
+	if len(given) == 0 {
+		return
+	}
 	known := []string{envName("config"), envName("topology")}
 	for _, section := range append(config.Sections(), config.Other) {
 		for _, name := range config.Names(section) {
 			known = append(known, envName(name))
 		}
 	}
-	for _, v := range a.environ() {
-		name, _, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, envPrefix) || slices.Contains(known, name) {
+	for _, name := range given {
+		if slices.Contains(known, name) {
 			continue
 		}
 		if s := schema.Nearest(strings.TrimPrefix(name, envPrefix), trimmed(known)); s != "" {

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/cuecontext"
@@ -202,9 +203,12 @@ func Formats() []string {
 	return out
 }
 
-func lookup(path string) cue.Value {
-	return cuecontext.New().CompileBytes(definition, cue.Filename("config.cue")).LookupPath(cue.ParsePath(path))
-}
+// compiled is the definition, for what is asked of it beside [Load].
+var compiled = sync.OnceValue(func() cue.Value {
+	return cuecontext.New().CompileBytes(definition, cue.Filename("config.cue"))
+})
+
+func lookup(path string) cue.Value { return compiled().LookupPath(cue.ParsePath(path)) }
 
 func fields(v cue.Value) map[string]cue.Value {
 	out := map[string]cue.Value{}

@@ -1,0 +1,125 @@
+package schema
+
+import (
+	stdjson "encoding/json"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/parser"
+)
+
+// judged holds, beside the data, the violations of each rule; a hidden name is
+// none that data can have.
+const judged = "_violations"
+
+// judge evaluates our rules on plain data that have the right shape and all
+// defaults, without the definitions that they keep already. What it cannot
+// judge it does not: ok is false, and the whole package has to be evaluated.
+func judge(in parsed) (p *Plan, ok bool) {
+	files, err := ruleFiles()
+	if err != nil {
+		return nil, false
+	}
+	data, t, ok := in.complete(files)
+	if !ok {
+		return nil, false
+	}
+	rules, ok := catalogue(files)
+	if !ok {
+		return nil, false
+	}
+	inst := build.NewContext().NewInstance("", nil)
+	for _, f := range append(bare(files), data) {
+		if err := inst.AddSyntax(f); err != nil {
+			return nil, false
+		}
+	}
+	known, err := stdjson.Marshal(facts(in.dsns))
+	if err != nil {
+		return nil, false
+	}
+	f, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
+	if err != nil || inst.AddSyntax(f) != nil || inst.Complete() != nil {
+		return nil, false
+	}
+	u := cuecontext.New().BuildInstance(inst)
+	if u.Err() != nil {
+		return nil, false
+	}
+	t.positions = in.positions
+	vs, err := violations(rules, func(rule string) cue.Value {
+		return u.LookupPath(cue.MakePath(cue.Hid(judged, ":topology"), cue.Str(rule)))
+	}, in.positions)
+	if err != nil {
+		return nil, false
+	}
+	return &Plan{Topology: t, Rules: rules, Violations: vs}, true
+}
+
+// complete fills in the defaults and returns the data as a file of the rules'
+// package and as Go has them.
+func (in parsed) complete(files []*ast.File) (*ast.File, *Topology, bool) {
+	if in.plain == nil {
+		return nil, nil, false
+	}
+	var shape *form
+	for _, f := range files {
+		if f.Filename == ours+shapeFile {
+			shape = newForms(f).named("#Topology")
+		}
+	}
+	if shape == nil {
+		return nil, nil, false
+	}
+	fl := &filling{}
+	e, ok := fl.fill(shape, in.plain)
+	if !ok {
+		return nil, nil, false
+	}
+	t := &Topology{}
+	if err := stdjson.Unmarshal(fl.json.Bytes(), t); err != nil {
+		return nil, nil, false
+	}
+	t.nameServers()
+	data := &ast.File{Filename: "topology", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("topology")}}}
+	data.Decls = append(data.Decls, e.(*ast.StructLit).Elts...)
+	return data, t, true
+}
+
+// The files that say what shapes are.
+const (
+	shapeFile = "shape.cue"
+	ruleFile  = "rule.cue"
+)
+
+// bare leaves of our files what computes violations.
+func bare(files []*ast.File) []*ast.File {
+	ownRules(files, func(_ string, rule *ast.StructLit) {
+		var kept []ast.Decl
+		for _, d := range rule.Elts {
+			if _, name, _ := plainField(d); name == "violations" {
+				kept = append(kept, d)
+			}
+		}
+		rule.Elts = kept
+	})
+	var out []*ast.File
+	for _, f := range files {
+		if f.Filename == ours+shapeFile || f.Filename == ours+ruleFile {
+			continue
+		}
+		for _, d := range f.Decls {
+			field, ok := d.(*ast.Field)
+			if !ok {
+				continue
+			}
+			if id, ok := field.Label.(*ast.Ident); ok && id.Name == "#rules" {
+				field.Label = ast.NewIdent(judged)
+			}
+		}
+		out = append(out, f)
+	}
+	return out
+}
