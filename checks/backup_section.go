@@ -77,7 +77,7 @@ func factsOf(in Input, node string, parts ...catalog.Part) (*catalog.Facts, stri
 	case !ok:
 		return nil, fmt.Sprintf("node %s was not read", node)
 	case n.Facts == nil && n.Failure != nil:
-		return nil, fmt.Sprintf("node %s could not be read: %s: %s", node, n.Failure.Attempted, n.Failure.Reason)
+		return nil, fmt.Sprintf("%s %s: %s", unreadNode(node), n.Failure.Attempted, n.Failure.Reason)
 	case n.Facts == nil:
 		return nil, fmt.Sprintf("node %s was not read", node)
 	}

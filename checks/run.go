@@ -55,6 +55,9 @@ func Run(in Input, o Options) []Finding {
 	for _, c := range Selected(o) {
 		out = append(out, c.judge(in)...)
 	}
+	if o.Gate == PostJoin {
+		out = behindSilence(in, out)
+	}
 	Sort(out)
 	return out
 }

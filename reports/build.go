@@ -61,6 +61,9 @@ func New(command string, in Input) *Report {
 	if in.Topology != nil {
 		r.Cluster = in.Topology.Name
 	}
+	if command == "audit" {
+		r.Joiner = in.Joiner
+	}
 	sorted := slices.Clone(in.Findings)
 	for i := range sorted {
 		normalize(&sorted[i])

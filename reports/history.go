@@ -222,3 +222,12 @@ func lastCompared(all []*Report) []TableHistory {
 	})
 	return out
 }
+
+// notComparedNow lists the tables that the newest run did not compare in full.
+func notComparedNow(h *History) []TableHistory {
+	var now time.Time
+	if n := len(h.Runs); n > 0 {
+		now = h.Runs[n-1].Finished
+	}
+	return slices.DeleteFunc(slices.Clone(h.Oldest), func(t TableHistory) bool { return t.Compared != nil && !t.Compared.Before(now) })
+}

@@ -54,6 +54,8 @@ var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
 	"search":       searchText,
 	"failures":     failures,
 	"charts":       drawCharts,
+	"prose":        prose,
+	"stale":        notComparedNow,
 	"control": func(c ControlState) string {
 		return map[ControlState]string{ControlPassed: "ok", ControlFailed: "fail", ControlInconclusive: "unknown", ControlWaived: "waived"}[c]
 	},
@@ -145,6 +147,23 @@ func digest(r *Report) (string, error) {
 	}
 	sum := sha256.Sum256(b.Bytes())
 	return hex.EncodeToString(sum[:]), nil
+}
+
+// prose renders text in which `names` are set in a fixed pitch.
+func prose(s string) template.HTML {
+	parts := strings.Split(clean(s), "`")
+	if len(parts)%2 == 0 { // one mark without its other
+		return template.HTML(template.HTMLEscapeString(clean(s)))
+	}
+	var b strings.Builder
+	for i, part := range parts {
+		part = template.HTMLEscapeString(part)
+		if i%2 == 1 {
+			part = "<code>" + part + "</code>"
+		}
+		b.WriteString(part)
+	}
+	return template.HTML(b.String())
 }
 
 func statusWord(s checks.Status) string {

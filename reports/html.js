@@ -1,6 +1,14 @@
 (function () {
   "use strict";
   document.documentElement.classList.add("js");
+  // Where a row becomes a block, on a phone, each cell says what it is.
+  [].forEach.call(document.querySelectorAll(".card.scroll > table:not(.matrix)"), function (t) {
+    var heads = [].map.call(t.querySelectorAll("thead th"), function (h) { return h.textContent; });
+    t.classList.add("stack");
+    [].forEach.call(t.querySelectorAll("tbody tr"), function (r) {
+      [].forEach.call(r.children, function (c, i) { c.dataset.label = c.colSpan > 1 ? "" : heads[i]; });
+    });
+  });
   var box = document.getElementById("filters");
   if (!box) return;
   var items = [].slice.call(document.querySelectorAll("details.finding"));

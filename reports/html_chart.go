@@ -34,11 +34,11 @@ func drawCharts(h *History) []chart {
 		return points(func(r RunSummary) (float64, bool) { return float64(of(r)), true })
 	}
 	return []chart{
-		{"Errors (red) and warnings (amber)", drawTrend(runs, "errors and warnings",
+		{"Errors (red) and warnings (amber)", drawTrend(runs, h.Missing, "errors and warnings",
 			number(func(r RunSummary) int64 { return int64(r.Errors) }), number(func(r RunSummary) int64 { return int64(r.Warnings) }))},
-		{"Could not be told", drawTrend(runs, "unknown answers", nil, number(func(r RunSummary) int64 { return int64(r.Unknown) }))},
-		{"Rows that differ", drawTrend(runs, "rows that differ", number(func(r RunSummary) int64 { return r.Differing }))},
-		{"Largest lag, bytes", drawTrend(runs, "largest lag in bytes", nil, nil, points(func(r RunSummary) (float64, bool) {
+		{"Could not be told", drawTrend(runs, h.Missing, "unknown answers", nil, number(func(r RunSummary) int64 { return int64(r.Unknown) }))},
+		{"Rows that differ", drawTrend(runs, h.Missing, "rows that differ", number(func(r RunSummary) int64 { return r.Differing }))},
+		{"Largest lag, bytes", drawTrend(runs, h.Missing, "largest lag in bytes", nil, nil, points(func(r RunSummary) (float64, bool) {
 			if r.MaxLag == nil {
 				return 0, false
 			}
@@ -48,8 +48,8 @@ func drawCharts(h *History) []chart {
 }
 
 // drawTrend draws up to three lines over time; nil values are gaps in a line.
-func drawTrend(runs []RunSummary, what string, lines ...[]*float64) template.HTML {
-	const w, h, left, top, bottom = 520.0, 150.0, 56.0, 12.0, 24.0
+func drawTrend(runs []RunSummary, missing []string, what string, lines ...[]*float64) template.HTML {
+	const w, h, left, top, bottom = 340.0, 130.0, 52.0, 12.0, 24.0
 	highest := 1.0
 	for _, l := range lines {
 		for _, v := range l {
@@ -64,6 +64,12 @@ func drawTrend(runs []RunSummary, what string, lines ...[]*float64) template.HTM
 	y := func(v float64) float64 { return top + (h-top-bottom)*(1-v/highest) }
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="chart" viewBox="0 0 %.0f %.0f" role="img" aria-label="Trend of %s over %d runs, highest %s">`, w, h, what, len(runs), grouped(int64(highest)))
+	for _, day := range missing {
+		if from, err := time.Parse(time.DateOnly, day); err == nil && from.Before(last) && from.AddDate(0, 0, 1).After(first) {
+			x0, x1 := max(left, x(from)), min(w-12, x(from.AddDate(0, 0, 1)))
+			fmt.Fprintf(&b, `<rect class="gap" x="%.1f" y="%.0f" width="%.1f" height="%.0f"><title>%s: no report</title></rect>`, x0, top, x1-x0, h-top-bottom, day)
+		}
+	}
 	fmt.Fprintf(&b, `<path class="axis" d="M%.0f %.0fV%.0fH%.0f" fill="none"/>`, left, top, h-bottom, w-12)
 	fmt.Fprintf(&b, `<text x="%.0f" y="%.0f" text-anchor="end">%s</text><text x="%.0f" y="%.0f" text-anchor="end">0</text>`, left-6, top+8, grouped(int64(highest)), left-6, h-bottom)
 	fmt.Fprintf(&b, `<text x="%.0f" y="%.0f">%s</text><text x="%.0f" y="%.0f" text-anchor="end">%s</text>`, left, h-8, first.UTC().Format(time.DateOnly), w-12, h-8, last.UTC().Format(time.DateOnly))

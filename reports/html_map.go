@@ -158,10 +158,29 @@ func (t *topologyMap) edges() (drawn, left int) {
 	if len(good)+len(bad) > manyEdges {
 		left, good = len(good), nil
 	}
-	for _, e := range append(good, bad...) {
+	drawn = len(good) + len(bad)
+	for _, e := range append(t.pairs(good), bad...) {
 		fmt.Fprintf(&t.b, `<path class="%s" d="%s" marker-end="url(#tip)"><title>%s</title></path>`, edgeClass(e), t.curve(e.Provider, e.Subscriber), esc(edgeText(e)))
 	}
-	return len(good) + len(bad), left
+	return drawn, left
+}
+
+// pairs draws the two directions between nodes as one line where both are in
+// good order, which halves what a reader has to look through, and returns the
+// edges that are left to draw.
+func (t *topologyMap) pairs(good []Edge) []Edge {
+	back := map[[2]string]Edge{}
+	for _, e := range good {
+		back[[2]string{e.Provider, e.Subscriber}] = e
+	}
+	return slices.DeleteFunc(good, func(e Edge) bool {
+		other, both := back[[2]string{e.Subscriber, e.Provider}]
+		if both && e.Provider < e.Subscriber {
+			fmt.Fprintf(&t.b, `<path class="edge ok" d="%s" marker-start="url(#tip)" marker-end="url(#tip)"><title>%s; %s</title></path>`,
+				t.pairCurve(e.Provider, e.Subscriber), esc(edgeText(e)), esc(edgeText(other)))
+		}
+		return both
+	})
 }
 
 func edgeClass(e Edge) string {
@@ -182,6 +201,31 @@ func edgeText(e Edge) string {
 		lag = grouped(*e.LagBytes) + " bytes behind"
 	}
 	return fmt.Sprintf("%s → %s: %s, %s", e.Provider, e.Subscriber, e.State, lag)
+}
+
+// pairCurve is the path of both directions at once; within a column neighbours
+// are joined straight, and others around those in between.
+func (t *topologyMap) pairCurve(one, other string) string {
+	a, b := t.places[one], t.places[other]
+	if a.x > b.x || a.x == b.x && a.y > b.y {
+		a, b = b, a
+	}
+	ay, by := a.y+mapBoxH/2, b.y+mapBoxH/2
+	switch d := b.x - a.x; {
+	case d == 0 && b.y-a.y <= mapBoxH+mapRowGap:
+		x := a.x + mapBoxW/2
+		return fmt.Sprintf("M%d %dV%d", x, a.y+mapBoxH+2, b.y-2)
+	case d == 0:
+		x := a.x + mapBoxW + 2
+		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x, ay, x+22, ay, x+22, by, x, by)
+	default:
+		bow := 50
+		if d > mapColumnW+mapColumnGap {
+			bow = 140
+		}
+		x, end := a.x+mapBoxW+2, b.x-2
+		return fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x, ay, x+bow, ay, end-bow, by, end, by)
+	}
 }
 
 // curve is the path of an edge. The two directions between a pair run apart;

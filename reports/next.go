@@ -49,8 +49,7 @@ func rowSteps(c *compare.Result, joiner string) []string {
 		return nil
 	}
 	var differ, open []string
-	var rows, joinTime int64
-	onJoiner := 0
+	var rows int64
 	for _, t := range c.Tables {
 		switch t.Verdict {
 		case compare.Different:
@@ -59,18 +58,13 @@ func rowSteps(c *compare.Result, joiner string) []string {
 		case compare.Incomplete:
 			open = append(open, tableName(t))
 		}
-		for _, d := range t.Diffs {
-			if d.Status == compare.Persistent {
-				joinTime += int64(boolRank(strings.HasPrefix(d.Cause, compare.CauseJoin)))
-				onJoiner += boolRank(joiner != "" && slices.Equal(d.Minority, []string{joiner}))
-			}
-		}
 	}
+	_, alone, joinTime := explained(c, joiner)
 	var out []string
 	if len(differ) > 0 {
 		s := fmt.Sprintf("Mend the %s of %s", plural(rows, "row", "rows"), listed(differ, 6))
 		if joiner != "" {
-			s += fmt.Sprintf(": on %d of those listed %s alone stands against all others", onJoiner, joiner)
+			s += fmt.Sprintf(": on %d of those listed %s alone stands against all others", alone, joiner)
 		}
 		if joinTime > 0 {
 			s += fmt.Sprintf("; %d fit the join-time cause, by which the others' version is most likely the right one", joinTime)
@@ -82,4 +76,20 @@ func rowSteps(c *compare.Result, joiner string) []string {
 		out = append(out, fmt.Sprintf("Compare again what was not compared in full: %s.", listed(open, 6)))
 	}
 	return out
+}
+
+// explained counts the listed keys that differ for good: all, those in which a
+// node stands alone against the others, and those that the join-time cause fits.
+func explained(c *compare.Result, node string) (listed, alone, joinTime int) {
+	for _, t := range c.Tables {
+		for _, d := range t.Diffs {
+			if d.Status != compare.Persistent {
+				continue
+			}
+			listed++
+			alone += boolRank(node != "" && slices.Equal(d.Minority, []string{node}))
+			joinTime += boolRank(strings.HasPrefix(d.Cause, compare.CauseJoin))
+		}
+	}
+	return listed, alone, joinTime
 }

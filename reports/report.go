@@ -27,7 +27,8 @@ type Report struct {
 	RunID         string             `json:"run_id"`
 	Started       time.Time          `json:"started"`
 	Finished      time.Time          `json:"finished"`
-	Cluster       string             `json:"cluster"` // the topology's name
+	Cluster       string             `json:"cluster"`          // the topology's name
+	Joiner        string             `json:"joiner,omitempty"` // of an audit: the node that joined
 	Inputs        []string           `json:"inputs"`
 	InputDigest   string             `json:"input_digest"` // SHA-256 over the inputs
 	FailOn        FailOn             `json:"fail_on"`

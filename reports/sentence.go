@@ -26,6 +26,9 @@ func sentence(r *Report) string {
 	if strings.HasPrefix(name, "the ") { // a name of the user's is left as it is
 		name = "T" + name[1:]
 	}
+	if r.Joiner != "" {
+		name += " after " + r.Joiner + " joined"
+	}
 	var wrong, open []string
 	s := r.Summary
 	if s.Fail > 0 {
@@ -33,7 +36,7 @@ func sentence(r *Report) string {
 	}
 	t := r.tally()
 	if t.persistent > 0 || t.different > 0 {
-		wrong = append(wrong, fmt.Sprintf("%s in %d of %s", plural(t.persistent, "row differs", "rows differ"), t.different, plural(t.tables, "table", "tables")))
+		wrong = append(wrong, fmt.Sprintf("%s in %d of %s", plural(t.persistent, "row differs", "rows differ"), t.different, plural(t.tables, "table", "tables"))+r.onJoiner(t.persistent))
 	}
 	if s.Unknown > 0 {
 		open = append(open, plural(s.Unknown, "answer", "answers")+" could not be had"+r.unreached())
@@ -60,6 +63,8 @@ func sentence(r *Report) string {
 		fmt.Fprintf(&b, "%s could not be judged", name)
 	case len(wrong) > 0:
 		fmt.Fprintf(&b, "%s passes, with %s below the threshold (%s)", name, strings.Join(wrong, "; "), r.FailOn)
+	case r.Joiner != "" && t.tables > 0:
+		fmt.Fprintf(&b, "%s: %s holds what the other replicas hold, and no fault was found in what was looked at (%s)", name, r.Joiner, r.scope(t))
 	case len(r.Findings) == 0:
 		fmt.Fprintf(&b, "%s: no difference found in what was compared (%s)", name, r.scope(t))
 	default:
@@ -76,6 +81,27 @@ func sentence(r *Report) string {
 	}
 	b.WriteByte('.')
 	return b.String()
+}
+
+// onJoiner says how much of what differs is the joiner's, and its join's.
+func (r *Report) onJoiner(counted int64) string {
+	if r.Joiner == "" {
+		return ""
+	}
+	listed, alone, joinTime := explained(r.Comparison, r.Joiner)
+	if listed == 0 {
+		return ""
+	}
+	all := func(n int) string {
+		switch {
+		case int64(n) == counted:
+			return "all"
+		case n == 0 && int64(listed) == counted:
+			return "none"
+		}
+		return fmt.Sprintf("%d of %d listed", n, listed)
+	}
+	return fmt.Sprintf(", %s on %s alone, %s explained by its join", all(alone), r.Joiner, all(joinTime))
 }
 
 // shortList keeps the first of a list and counts the rest.

@@ -26,6 +26,7 @@ func (r *Report) unknowns() []unknown {
 			down[n.Name] = n.Reason
 		}
 	}
+	names := sortedKeys(down)
 	type key struct{ subject, message, found, expected string }
 	index := map[key]int{}
 	var out []unknown
@@ -34,7 +35,7 @@ func (r *Report) unknowns() []unknown {
 			continue
 		}
 		k := key{f.Subject.String(), f.Message, f.Found, f.Expected}
-		for _, node := range []string{f.Subject.Node, f.Subject.Peer} {
+		for _, node := range append([]string{f.Subject.Node, f.Subject.Peer}, checks.BecauseOf(f.Message, names)...) {
 			if why, ok := down[node]; ok {
 				k = key{subject: node, message: "did not answer: " + why}
 				break

@@ -132,15 +132,19 @@ func (o auditOptions) holds(t *schema.Topology) ([]string, error) {
 	return sorted(out), nil
 }
 
-// settleEvery is how often the nodes are asked whether they have caught up.
-const settleEvery = 3 * time.Second
+// settleFirst and settleEvery are the first and the longest time between two
+// questions to the nodes whether they have caught up.
+const (
+	settleFirst = 500 * time.Millisecond
+	settleEvery = 3 * time.Second
+)
 
 // settle waits until every node answers and is caught up, and returns what is
 // not when the time is over.
 func (a *app) settle(ctx context.Context, t *schema.Topology, o auditOptions) ([]string, error) {
 	deadline := time.Now().Add(o.wait)
 	said := ""
-	for {
+	for pause := settleFirst; ; pause = min(2*pause, settleEvery) {
 		facts, err := a.readFacts(ctx, t, o.connect, o.flavour, o.joiner)
 		if err != nil {
 			return nil, err
@@ -155,7 +159,7 @@ func (a *app) settle(ctx context.Context, t *schema.Topology, o auditOptions) ([
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(min(settleEvery, time.Until(deadline))):
+		case <-time.After(min(pause, time.Until(deadline))):
 		}
 	}
 }
