@@ -27,6 +27,10 @@ type Options struct {
 	// time of the last good run from it.
 	Previous []byte
 	Verbose  bool // passes and skipped checks one by one too
+	// Source returns what a file of the plan held when it was read, nil when it
+	// was not. SARIF counts columns in other units than the plan's positions,
+	// which takes the line itself; without it columns are left out.
+	Source func(file string) []byte
 }
 
 // formats is the registry.

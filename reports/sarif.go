@@ -1,11 +1,13 @@
 package reports
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/url"
 	"path/filepath"
 	"slices"
+	"unicode/utf16"
 
 	"github.com/owenrumney/go-sarif/v3/pkg/report"
 	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
@@ -17,7 +19,7 @@ import (
 // writeSARIF writes SARIF 2.1.0 for code scanning: failures at their place in
 // the topology file, what could not be told as open results, waivers as
 // suppressions. Passes are left out; viewers would show them as alerts.
-func writeSARIF(w io.Writer, r *Report, _ Options) error {
+func writeSARIF(w io.Writer, r *Report, o Options) error {
 	doc := report.NewV210Report()
 	run := sarif.NewRun()
 	driver := sarif.NewToolComponent().WithName(r.Tool.Name).WithVersion(r.Tool.Version).WithRules([]*sarif.ReportingDescriptor{})
@@ -38,7 +40,7 @@ func writeSARIF(w io.Writer, r *Report, _ Options) error {
 	run.AddInvocation(invocation)
 	run.WithResults([]*sarif.Result{})
 	for _, p := range r.problems(true) {
-		run.AddResult(sarifResult(p, slices.Index(index, p.rule)))
+		run.AddResult(sarifResult(p, slices.Index(index, p.rule), o.Source))
 	}
 	doc.AddRun(run)
 	enc := json.NewEncoder(w)
@@ -72,7 +74,7 @@ func sarifLevel(s schema.Severity) string {
 	return "error"
 }
 
-func sarifResult(p problem, rule int) *sarif.Result {
+func sarifResult(p problem, rule int, source func(string) []byte) *sarif.Result {
 	kind, level := "fail", sarifLevel(p.severity)
 	if p.status == checks.Unknown { // only a failure has a level, says section 3.27.10
 		kind, level = "open", "none"
@@ -82,7 +84,7 @@ func sarifResult(p problem, rule int) *sarif.Result {
 		WithPartialFingerprints(map[string]string{"pgconcord/v1": p.fingerprint})
 	location := sarif.NewLocation()
 	if p.pos.IsValid() {
-		location.WithPhysicalLocation(sarifPlace(p.pos))
+		location.WithPhysicalLocation(sarifPlace(p.pos, source))
 	}
 	if p.subject != "" {
 		location.AddLogicalLocation(sarif.NewLogicalLocation().WithFullyQualifiedName(p.subject))
@@ -92,7 +94,7 @@ func sarifResult(p problem, rule int) *sarif.Result {
 	}
 	for i, pos := range p.related {
 		if pos.IsValid() {
-			res.AddRelatedLocation(sarif.NewLocation().WithID(i + 1).WithPhysicalLocation(sarifPlace(pos)))
+			res.AddRelatedLocation(sarif.NewLocation().WithID(i + 1).WithPhysicalLocation(sarifPlace(pos, source)))
 		}
 	}
 	if p.status == checks.Waived {
@@ -103,13 +105,30 @@ func sarifResult(p problem, rule int) *sarif.Result {
 
 // sarifPlace gives a relative URI where it can: viewers map it to the
 // repository.
-func sarifPlace(p schema.Position) *sarif.PhysicalLocation {
+func sarifPlace(p schema.Position, source func(string) []byte) *sarif.PhysicalLocation {
 	name := filepath.ToSlash(p.File)
 	u := url.URL{Path: name}
 	if filepath.IsAbs(p.File) {
 		u.Scheme = "file"
 	}
+	region := sarif.NewRegion().WithStartLine(p.Line)
+	if column := utf16Column(p, source); column > 0 {
+		region.WithStartColumn(column)
+	}
 	return sarif.NewPhysicalLocation().
 		WithArtifactLocation(sarif.NewArtifactLocation().WithURI(u.String())).
-		WithRegion(sarif.NewRegion().WithStartLine(p.Line).WithStartColumn(max(1, p.Column)))
+		WithRegion(region)
+}
+
+// utf16Column is the column in UTF-16 code units, which is what the run says it
+// counts in; 0 when the line is not at hand and so nobody can tell.
+func utf16Column(p schema.Position, source func(string) []byte) int {
+	if source == nil || p.Column < 1 {
+		return 0
+	}
+	lines := bytes.Split(source(p.File), []byte("\n"))
+	if p.Line > len(lines) || p.Column > len(lines[p.Line-1])+1 {
+		return 0
+	}
+	return len(utf16.Encode([]rune(string(lines[p.Line-1][:p.Column-1])))) + 1
 }

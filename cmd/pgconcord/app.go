@@ -34,6 +34,7 @@ type app struct {
 	flags    commonFlags
 	settings configured
 	log      *slog.Logger
+	sources  map[string][]byte
 	report   *reports.Report // set by the command that ran, when it made one
 	nagios   bool            // the report on stdout is a monitoring plugin's line
 	hushed   bool            // do not say where reports were written

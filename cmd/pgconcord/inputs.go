@@ -55,7 +55,20 @@ func (a *app) loadInputs(ctx context.Context, files []string, inputs []schema.In
 	return schema.Load(ctx, inputs, opt)
 }
 
+// readInput reads a file, - being standard input, and keeps what it held for
+// the formats that point into it.
 func (a *app) readInput(name string) (schema.Input, error) {
+	in, err := a.read(name)
+	if err == nil {
+		if a.sources == nil {
+			a.sources = map[string][]byte{}
+		}
+		a.sources[name] = in.Data
+	}
+	return in, err
+}
+
+func (a *app) read(name string) (schema.Input, error) {
 	if name == "-" {
 		data, err := io.ReadAll(a.stdin)
 		if err != nil {
