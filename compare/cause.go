@@ -1,6 +1,10 @@
 package compare
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // The causes a difference is likely to have; README.md states the rule of each.
 const (
@@ -10,18 +14,43 @@ const (
 	CauseMissedInsert   = "insert not applied, or delete that did not replicate"
 	CauseMissedDelete   = "delete not applied, or insert that did not replicate"
 	CauseRepresentation = "only the representation differs"
+	CauseFiltered       = "filtered row"
+	CauseTruncate       = "truncate that did not replicate, or data never copied"
 )
 
-// causeOf applies the rules of README.md, in its order. It needs one camp that
+// causeOf applies the rules of README.md, in its order. Most need one camp that
 // is right and one that is not: with more, or without evidence, it says nothing.
 func causeOf(d *Difference) string {
+	var lack, filtered, empty, relaxed []string
+	for _, v := range d.Versions {
+		if v.Exists {
+			relaxed = append(relaxed, v.Relaxed)
+			continue
+		}
+		lack = append(lack, v.Node)
+		if v.Filtered {
+			filtered = append(filtered, v.Node)
+		}
+		if v.Empty {
+			empty = append(empty, v.Node)
+		}
+	}
+	slices.Sort(relaxed)
+	switch {
+	case len(filtered) > 0 && len(filtered) == len(lack):
+		return explain(CauseFiltered, "%s has the row with content that does not meet the row filter, so a change that moved it out of the filter, or into it, did not take effect everywhere", strings.Join(filtered, ", "))
+	case len(empty) > 0 && len(empty) == len(lack):
+		return explain(CauseTruncate, "the table of %s held no row at all", strings.Join(empty, ", "))
+	case len(lack) == 0 && relaxed[0] != "" && relaxed[0] == relaxed[len(relaxed)-1]:
+		return explain(CauseRepresentation, "by the rules of mode value the rows are equal")
+	}
 	if len(d.Majority) == 0 || len(d.Minority) == 0 {
 		return ""
 	}
 	var right, wrong []RowVersion
 	for _, c := range camps(d.Versions) {
 		switch {
-		case c[0].Node == d.Majority[0] || contains(d.Majority, c[0].Node):
+		case c[0].Node == d.Majority[0] || slices.Contains(d.Majority, c[0].Node):
 			right = c
 		case wrong != nil:
 			return "" // several wrong versions
@@ -37,7 +66,7 @@ func causeOf(d *Difference) string {
 		return explain(CauseMissedDelete, "%s has a row from %s that the others have not", names1(wrong), from(bad))
 	case good.CommitAt == nil || bad.CommitAt == nil:
 		return ""
-	case bad.CommitAt.After(*good.CommitAt) && bad.OriginRaw != localOrigin && contains(d.Majority, bad.Origin):
+	case bad.CommitAt.After(*good.CommitAt) && bad.OriginRaw != localOrigin && slices.Contains(d.Majority, bad.Origin):
 		return explain(CauseJoin, "on %s the row came by a copy from %s, which gave it the copy's commit timestamp %s; the change of %s at %s was on its way then, arrived later, is older, and lost",
 			names1(wrong), bad.Origin, stamp(bad), originOf(good), stamp(good))
 	case bad.CommitAt.After(*good.CommitAt):
@@ -48,15 +77,6 @@ func causeOf(d *Difference) string {
 			names1(wrong), originOf(bad), stamp(bad), originOf(good), stamp(good))
 	}
 	return ""
-}
-
-func contains(list []string, s string) bool {
-	for _, x := range list {
-		if x == s {
-			return true
-		}
-	}
-	return false
 }
 
 func explain(cause, format string, a ...any) string { return cause + ": " + fmt.Sprintf(format, a...) }

@@ -148,9 +148,16 @@ func bitmap(bits, nulls []string) string {
 // framed returns the text that a portable method hashes: per column the number
 // of characters, a colon and the text, or a dash for NULL.
 func framed(cols []compared, mode Mode) string {
-	parts := make([]string, len(cols))
+	texts := make([]string, len(cols))
 	for i, c := range cols {
-		text := imageOf(c, mode).text
+		texts[i] = imageOf(c, mode).text
+	}
+	return frame(texts)
+}
+
+func frame(texts []string) string {
+	parts := make([]string, len(texts))
+	for i, text := range texts {
 		parts[i] = "coalesce(length(" + text + ") || ':' || " + text + ", '-')"
 	}
 	return strings.Join(parts, " || ")

@@ -18,9 +18,10 @@ func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 // state is a row as one node has it at one look.
 type state struct {
 	version
-	at     *time.Time
-	origin *int64
-	values []*string
+	at      *time.Time
+	origin  *int64
+	relaxed string // digest of what mode value compares
+	values  []*string
 }
 
 // looked is one look at some keys on all nodes: per node, by key.
@@ -66,6 +67,7 @@ func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, val
 			dest = append(dest, &k[i])
 		}
 		if values {
+			dest = append(dest, &st.relaxed)
 			st.values = make([]*string, len(q.shape.columns))
 			for i := range st.values {
 				dest = append(dest, &st.values[i])

@@ -133,6 +133,9 @@ type RowVersion struct {
 	Hash      string             `json:"hash,omitempty"`
 	Values    map[string]*string `json:"values,omitempty"` // differing columns only; nil: NULL
 	CommitAt  *time.Time         `json:"commit_at,omitempty"`
-	Origin    string             `json:"origin,omitempty"`     // node name; "" when not known
-	OriginRaw string             `json:"origin_raw,omitempty"` // the origin's own name; "local"
+	Origin    string             `json:"origin,omitempty"`       // node name; "" when not known
+	OriginRaw string             `json:"origin_raw,omitempty"`   // the origin's own name; "local"
+	Relaxed   string             `json:"relaxed_hash,omitempty"` // of what mode value compares
+	Filtered  bool               `json:"filtered,omitempty"`     // the node has the row, but it does not meet the row filter or --where
+	Empty     bool               `json:"table_empty,omitempty"`  // the node's table had no row at all
 }

@@ -312,6 +312,7 @@ func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m m
 		},
 		settled: func() { r.event("recheck", t, "", out.Counts.settled(), suspects.count) }}
 	err := check.settle(ctx, suspects)
+	r.lacking(ctx, sessions, qs, out)
 	out.Counts.Unverified += suspects.count - out.Counts.settled() // when the recheck broke off
 	slices.SortFunc(out.Diffs, func(a, b Difference) int { return slices.Compare(a.Key, b.Key) })
 	return err

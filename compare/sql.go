@@ -189,8 +189,8 @@ func (q statements) laneList() string {
 // pick returns the query of rows by key: the keys are passed as one array of
 // text per key column, or one array of digests for rows without a key. It
 // gives the digest, the number of rows, xmin, commit timestamp and origin id
-// (with values only), the key texts, and with values the text of every column,
-// cut when long.
+// (with values only), the key texts, and with values the digest of what mode
+// value compares, and the text of every column, cut when long.
 func (q statements) pick(values bool) string {
 	version := ", " + rowXmin + ", null::timestamptz AS at, null::int8 AS origin"
 	join := ""
@@ -208,6 +208,8 @@ func (q statements) pick(values bool) string {
 		outer += fmt.Sprintf(", k%d", i+1)
 	}
 	if values {
+		more = append(more, q.relaxed()+" AS relaxed")
+		outer += ", relaxed"
 		for i, c := range q.shape.columns {
 			more = append(more, fmt.Sprintf("%s AS v%d", q.shown(c), i+1))
 			outer += fmt.Sprintf(", v%d", i+1)
@@ -218,6 +220,7 @@ func (q statements) pick(values bool) string {
 		at.from += join
 		group := "SELECT " + q.laneText() + " AS h, count(*), " + manyXmin + ", max(at), CASE WHEN min(origin) = max(origin) THEN max(origin) END"
 		if values {
+			group += ", min(relaxed)"
 			for i := range q.shape.columns {
 				group += fmt.Sprintf(", min(v%d)", i+1)
 			}

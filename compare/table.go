@@ -101,7 +101,7 @@ func (r *run) difference(key []string, status Status, l looked, nodes []string, 
 		st, ok := l[i][k]
 		v := RowVersion{Node: n, Exists: ok}
 		if ok {
-			v.Hash, v.CommitAt = st.digest, st.at
+			v.Hash, v.CommitAt, v.Relaxed = st.digest, st.at, st.relaxed
 			if len(s.key) == 0 {
 				v.Count = st.count
 			}
