@@ -83,6 +83,9 @@ type htmlView struct {
 	Tally     htmlTally
 }
 
+// RowsFirst reports whether the rows are what the verdict rests on.
+func (v htmlView) RowsFirst() bool { return v.Tally.Persistent > 0 && len(v.Failed) == 0 }
+
 // MatrixNames are the nodes and hosts that findings can be filtered by.
 func (v htmlView) MatrixNames() []string {
 	var out []string

@@ -36,9 +36,9 @@
   document.getElementById("by-node").addEventListener("change", function (e) { node = e.target.value; apply(); });
   document.getElementById("by-text").addEventListener("input", function (e) { text = e.target.value.trim().toLowerCase(); apply(); });
   apply();
-  var closed = [];
+  var closed = []; // the long list of passes is printed only when a reader opened it: the matrix holds its gist
   window.addEventListener("beforeprint", function () {
-    closed = [].slice.call(document.querySelectorAll("details:not([open])"));
+    closed = [].slice.call(document.querySelectorAll("details:not([open]):not(.long)"));
     closed.forEach(function (d) { d.open = true; });
   });
   window.addEventListener("afterprint", function () { closed.forEach(function (d) { d.open = false; }); });

@@ -91,7 +91,7 @@ func TestHTMLInABrowser(t *testing.T) {
   text.value = ""; text.dispatchEvent(new Event("input"));
   var waived = document.querySelector("details.finding.waived"); out.closed = !waived.open; waived.querySelector("summary").click(); out.opened = waived.open;
   out.wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-  window.dispatchEvent(new Event("beforeprint")); out.printed = document.querySelectorAll("details:not([open])").length;
+  window.dispatchEvent(new Event("beforeprint")); out.printed = document.querySelectorAll("details:not([open]):not(.long)").length; out.passes = document.querySelectorAll("details.long[open]").length;
   document.body.innerHTML = ""; document.body.setAttribute("data-probe", JSON.stringify(out));
 })();
 </script></body>`
@@ -104,7 +104,7 @@ func TestHTMLInABrowser(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(html.UnescapeString(m[1])), &got))
 	require.Equal(t, map[string]any{
 		"first": "fail,fail,unknown,waived", "fail": "fail,fail", "pressed": 1.0, "unknown": "unknown", "node": "fail,fail",
-		"nothing": "", "message": true, "closed": true, "opened": true, "wide": 0.0, "printed": 0.0,
+		"nothing": "", "message": true, "closed": true, "opened": true, "wide": 0.0, "printed": 0.0, "passes": 0.0,
 	}, got)
 }
 
