@@ -116,7 +116,10 @@ func (r *run) open(ctx context.Context) {
 	}
 	r.fencer = &fencer{surveys: r.surveys, timeout: r.req.FenceTimeout, static: r.req.Static,
 		session: func(n string) *cluster.Session { return r.surveys[n].session },
-		edges:   map[[2]string]FenceEdge{}, failed: map[[2]string]bool{}}
+		edges:   map[[2]string]FenceEdge{}, failed: map[[2]string]bool{}, silent: map[string]bool{}}
+	for name, n := range r.req.Topology.Nodes {
+		r.fencer.silent[name] = n.Kind == schema.KindSubscriberOnly || n.Kind == schema.KindStandby
+	}
 }
 
 func (r *run) close() {

@@ -1,0 +1,83 @@
+package compare_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/internal/lab/majors"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// subscribe makes one server follow the publication of another.
+func subscribe(t *testing.T, from, to *lab.Node, options string) {
+	t.Helper()
+	require.NoError(t, to.Exec(t.Context(), fmt.Sprintf("CREATE SUBSCRIPTION %s_to_%s CONNECTION 'host=127.0.0.1 port=%d dbname=%s user=postgres' PUBLICATION ref WITH (copy_data = false%s)",
+		from.Name, to.Name, from.Port, lab.Database, options)))
+	require.Eventually(t, func() bool {
+		active, err := from.Scalar(t.Context(), "SELECT bool_and(active)::text FROM pg_replication_slots")
+		return err == nil && active == "true"
+	}, time.Minute, 20*time.Millisecond)
+}
+
+// published makes a table of which one row is not the same on both servers.
+func published(t *testing.T, nodes []*lab.Node) *schema.Topology {
+	t.Helper()
+	execAll(t, nodes, "CREATE TABLE product (id int PRIMARY KEY, name text); INSERT INTO product SELECT g, 'p' || g FROM generate_series(1, 1000) g")
+	execAll(t, nodes[1:], "UPDATE product SET name = 'stale' WHERE id = 500")
+	execAll(t, nodes, "CREATE PUBLICATION ref FOR TABLE product")
+	top := static(nodes)
+	top.Reference.ReplicationSets = []string{"ref"}
+	return top
+}
+
+// A node that only receives is fenced by what it receives.
+func TestSubscriberOnlyOfNativeReplication(t *testing.T) {
+	nodes := pairOf(t, lab.Options{Config: []string{"wal_level = logical"}})
+	top := published(t, nodes)
+	subscribe(t, nodes[0], nodes[1], "")
+	execAll(t, nodes[:1], "UPDATE product SET name = 'new' WHERE id <= 100")
+	product := func() compare.Table { return tableOf(t, run(t, compare.Request{Topology: top}), "product") }
+
+	x := product()
+	require.Equal(t, compare.Incomplete, x.Verdict, "a writer by the plan whose changes reach nobody")
+	require.Equal(t, int64(1), x.Counts.Unverified)
+
+	receiver := top.Nodes[nodes[1].Name]
+	receiver.Kind = schema.KindSubscriberOnly
+	top.Nodes[nodes[1].Name] = receiver
+	x = product()
+	require.Equal(t, compare.Different, x.Verdict, "%v %v", x.Reasons, x.Counts)
+	require.Equal(t, int64(1), x.Counts.Persistent)
+	require.Equal(t, []string{"500"}, x.Diffs[0].Key)
+
+	execAll(t, nodes[1:], "ALTER SUBSCRIPTION n1_to_n2 DISABLE")
+	execAll(t, nodes[:1], "UPDATE product SET name = 'newer' WHERE id <= 10")
+	x = product()
+	require.Equal(t, compare.Incomplete, x.Verdict)
+	require.Equal(t, compare.Counts{Suspect: 11, Unverified: 11}, x.Counts)
+
+	execAll(t, nodes[1:], "ALTER SUBSCRIPTION n1_to_n2 ENABLE; UPDATE product SET name = 'p500' WHERE id = 500")
+	x = product()
+	require.Equal(t, compare.Match, x.Verdict, "%v %v", x.Reasons, x.Counts)
+}
+
+// Both ways, as PostgreSQL 16 and later can.
+func TestMeshOfNativeReplication(t *testing.T) {
+	nodes := pairOf(t, lab.Options{PGBin: majors.Need(t, 17), Config: []string{"wal_level = logical", "track_commit_timestamp = on"}})
+	top := published(t, nodes)
+	subscribe(t, nodes[0], nodes[1], ", origin = none")
+	subscribe(t, nodes[1], nodes[0], ", origin = none")
+	for i, n := range nodes {
+		require.NoError(t, n.Exec(t.Context(), fmt.Sprintf("UPDATE product SET name = 'by %s' WHERE id %% 10 = %d", n.Name, i+1)))
+	}
+	x := tableOf(t, run(t, compare.Request{Topology: top}), "product")
+	require.Equal(t, compare.Different, x.Verdict, "%v %v", x.Reasons, x.Counts)
+	require.Equal(t, int64(0), x.Counts.Unverified+x.Counts.Volatile)
+	require.Equal(t, int64(1), x.Counts.Persistent)
+	require.Equal(t, []string{"500"}, x.Diffs[0].Key)
+}
