@@ -10,6 +10,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/pgconcord/pgconcord/checks"
@@ -29,41 +30,44 @@ var htmlScript string
 // htmlDifferences is how many differing keys of a table the page shows.
 const htmlDifferences = 200
 
-var htmlPage = template.Must(template.New("report").Funcs(template.FuncMap{
-	"clean":        clean,
-	"join":         func(s []string) string { return strings.Join(cleanAll(s), ", ") },
-	"grouped":      func(n any) string { return groupedAny(n) },
-	"stamp":        stamp,
-	"upper":        strings.ToUpper,
-	"first":        func(n int, s string) string { return s[:min(n, len(s))] },
-	"css":          func() template.CSS { return template.CSS(htmlStyle) },
-	"js":           func() template.JS { return template.JS(htmlScript) },
-	"status":       statusWord,
-	"rows":         rowsOf,
-	"table":        tableName,
-	"other":        suspectsText,
-	"fencedBefore": fencedBefore,
-	"notes":        tableNotes,
-	"diffs":        htmlDiffs,
-	"cut":          htmlCut,
-	"key":          func(t compare.Table, d compare.Difference) string { return keyText(t.Key, d.Key) },
-	"what":         differenceText,
-	"held":         htmlHeld,
-	"seconds":      func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) },
-	"waiver":       waiverText,
-	"search":       searchText,
-	"failures":     failures,
-	"charts":       drawCharts,
-	"prose":        prose,
-	"stale":        notComparedNow,
-	"control": func(c ControlState) string {
-		return map[ControlState]string{ControlPassed: "ok", ControlFailed: "fail", ControlInconclusive: "unknown", ControlWaived: "waived"}[c]
-	},
-	"pair": func(r *Report, f Finding) findingView { return findingView{f, r.rule(f.Check), r.since(f.Fingerprint)} },
-	"unknownText": func(u htmlUnknown) string {
-		return strings.ToLower(clean(strings.Join(append([]string{u.Subject, u.Message}, u.Checks...), " ")))
-	},
-}).Parse(htmlSource))
+// htmlPage is parsed when it is first asked for: most runs write no page.
+var htmlPage = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("report").Funcs(template.FuncMap{
+		"clean":        clean,
+		"join":         func(s []string) string { return strings.Join(cleanAll(s), ", ") },
+		"grouped":      func(n any) string { return groupedAny(n) },
+		"stamp":        stamp,
+		"upper":        strings.ToUpper,
+		"first":        func(n int, s string) string { return s[:min(n, len(s))] },
+		"css":          func() template.CSS { return template.CSS(htmlStyle) },
+		"js":           func() template.JS { return template.JS(htmlScript) },
+		"status":       statusWord,
+		"rows":         rowsOf,
+		"table":        tableName,
+		"other":        suspectsText,
+		"fencedBefore": fencedBefore,
+		"notes":        tableNotes,
+		"diffs":        htmlDiffs,
+		"cut":          htmlCut,
+		"key":          func(t compare.Table, d compare.Difference) string { return keyText(t.Key, d.Key) },
+		"what":         differenceText,
+		"held":         htmlHeld,
+		"seconds":      func(d time.Duration) string { return fmt.Sprintf("%.2f s", d.Seconds()) },
+		"waiver":       waiverText,
+		"search":       searchText,
+		"failures":     failures,
+		"charts":       drawCharts,
+		"prose":        prose,
+		"stale":        notComparedNow,
+		"control": func(c ControlState) string {
+			return map[ControlState]string{ControlPassed: "ok", ControlFailed: "fail", ControlInconclusive: "unknown", ControlWaived: "waived"}[c]
+		},
+		"pair": func(r *Report, f Finding) findingView { return findingView{f, r.rule(f.Check), r.since(f.Fingerprint)} },
+		"unknownText": func(u htmlUnknown) string {
+			return strings.ToLower(clean(strings.Join(append([]string{u.Subject, u.Message}, u.Checks...), " ")))
+		},
+	}).Parse(htmlSource))
+})
 
 // htmlView is what the page is made of.
 type htmlView struct {
@@ -135,7 +139,7 @@ func writeHTML(w io.Writer, r *Report, _ Options) error {
 	v.Tally = htmlTally{t.tables, t.different, t.incomplete, t.persistent, t.rows}
 	v.Map, v.Legend = drawMap(r, m)
 	var b bytes.Buffer
-	if err := htmlPage.Execute(&b, v); err != nil {
+	if err := htmlPage().Execute(&b, v); err != nil {
 		return fmt.Errorf("render the page: %w", err)
 	}
 	_, err = w.Write(b.Bytes())

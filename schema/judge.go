@@ -30,22 +30,8 @@ func judge(in parsed) (p *Plan, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	inst := build.NewContext().NewInstance("", nil)
-	for _, f := range append(bare(files), data) {
-		if err := inst.AddSyntax(f); err != nil {
-			return nil, false
-		}
-	}
-	known, err := stdjson.Marshal(facts(in.dsns))
-	if err != nil {
-		return nil, false
-	}
-	f, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
-	if err != nil || inst.AddSyntax(f) != nil || inst.Complete() != nil {
-		return nil, false
-	}
-	u := cuecontext.New().BuildInstance(inst)
-	if u.Err() != nil {
+	u, ok := verdicts(append(bare(files), data), in.dsns)
+	if !ok {
 		return nil, false
 	}
 	t.positions = in.positions
@@ -56,6 +42,27 @@ func judge(in parsed) (p *Plan, ok bool) {
 		return nil, false
 	}
 	return &Plan{Topology: t, Rules: rules, Violations: vs}, true
+}
+
+// verdicts evaluates what computes violations, together with data.
+func verdicts(files []*ast.File, dsns map[string]string) (cue.Value, bool) {
+	known, err := stdjson.Marshal(facts(dsns))
+	if err != nil {
+		return cue.Value{}, false
+	}
+	told, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
+	if err != nil {
+		return cue.Value{}, false
+	}
+	inst := build.NewContext().NewInstance("", nil)
+	inst.PkgName = "topology"
+	// Not AddSyntax, which resolves references: the parser did, data have none.
+	inst.Files = append(files, told)
+	if inst.Complete() != nil {
+		return cue.Value{}, false
+	}
+	u := cuecontext.New().BuildInstance(inst)
+	return u, u.Err() == nil
 }
 
 // complete fills in the defaults and returns the data as a file of the rules'

@@ -1,5 +1,7 @@
 // Command schema prints how long a topology takes to load and judge with every
-// rule, and how much memory at the most, for growing numbers of nodes.
+// rule, and how much memory at the most, for growing numbers of nodes; then the
+// processor time of whole processes that validate the topology of the
+// specification, with the binary that was built.
 package main
 
 import (
@@ -7,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -47,6 +51,28 @@ func main() {
 		}
 		fmt.Printf("%s  %6d MB\n", out, peak)
 	}
+	if err := processes(20); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// processes runs the built binary n times and prints what the median run took
+// of the processors.
+func processes(n int) error {
+	args := []string{"bin/pgconcord", "validate", "--config", "none", "testdata/topologies/bdr-worldwide.yaml"}
+	var took []time.Duration
+	for range n {
+		c := exec.Command(args[0], args[1:]...)
+		if err := c.Run(); err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(args, " "), err)
+		}
+		took = append(took, c.ProcessState.UserTime()+c.ProcessState.SystemTime())
+	}
+	slices.Sort(took)
+	fmt.Printf("\n%s\nprocess time (user and system), median of %d: %.1f ms, from %.1f to %.1f\n", strings.Join(args, " "), n,
+		took[n/2].Seconds()*1000, took[0].Seconds()*1000, took[n-1].Seconds()*1000)
+	return nil
 }
 
 func once(n int) error {
