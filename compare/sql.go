@@ -241,6 +241,6 @@ func (q statements) pick(values bool) string {
 // long one by its beginning, its length and its SHA-256.
 func (q statements) shown(c compared) string {
 	text := textOf(c, Exact)
-	return fmt.Sprintf("CASE WHEN length(%[1]s) <= 1000 THEN %[1]s ELSE left(%[1]s, 100) || '… (' || length(%[1]s) || ' characters, SHA-256 ' || encode(sha256(convert_to(%[1]s, %[2]s)), 'hex') || ')' END",
+	return fmt.Sprintf("CASE WHEN length(%[1]s) <= 1000 THEN %[1]s ELSE left(%[1]s, 100) || '... (' || length(%[1]s) || ' characters, SHA-256 ' || encode(sha256(convert_to(%[1]s, %[2]s)), 'hex') || ')' END",
 		text, literal(q.charset))
 }

@@ -1,0 +1,64 @@
+package compare_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+func TestExtremes(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+
+	// The last byte of 64 MB counts.
+	t.Run("64 MB in one value", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE big (id int PRIMARY KEY, v bytea); ALTER TABLE big ALTER v SET STORAGE EXTERNAL; INSERT INTO big VALUES (1, 'small'), (2, convert_to(repeat('a', 67108864), 'UTF8'))")
+		execAll(t, nodes[1:], "UPDATE big SET v = set_byte(v, 67108863, 98) WHERE id = 2")
+		x := tableOf(t, run(t, compare.Request{Topology: static(nodes), Static: true, Tables: []string{"big"}}), "big")
+		require.Equal(t, compare.Different, x.Verdict, "%v", x.Reasons)
+		require.Equal(t, int64(1), x.Counts.Persistent)
+		require.Equal(t, []string{"2"}, x.Diffs[0].Key)
+		require.Less(t, len(*x.Diffs[0].Versions[0].Values["v"]), 2000, "evidence holds no 64 MB")
+		execAll(t, nodes, "DROP TABLE big")
+	})
+
+	// The same letters in two encodings are the same text.
+	t.Run("databases of two encodings", func(t *testing.T) {
+		top := &schema.Topology{Name: "encodings", Nodes: map[string]schema.Node{}}
+		for i, n := range nodes {
+			encoding := []string{"UTF8", "LATIN1"}[i]
+			require.NoError(t, n.Exec(t.Context(), "CREATE DATABASE letters TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING '"+encoding+"'"))
+			top.Nodes[n.Name] = schema.Node{DSN: strings.Replace(n.DSN(), "dbname="+lab.Database, "dbname=letters", 1)}
+			top.Reference.Replicas = append(top.Reference.Replicas, n.Name)
+			sql := "CREATE TABLE letters (id text PRIMARY KEY, v text); INSERT INTO letters VALUES ('ä', 'é'), ('ö', 'ß'), ('u', 'ü')"
+			if i == 1 {
+				sql += "; UPDATE letters SET v = 'è' WHERE id = 'ä'"
+			}
+			execIn(t, top.Nodes[n.Name].DSN, sql)
+		}
+		x := tableOf(t, run(t, compare.Request{Topology: top, Static: true}), "letters")
+		require.Contains(t, strings.Join(x.Notes, " "), "different encodings", "%+v", x)
+		require.Equal(t, compare.Different, x.Verdict, "%v", x.Reasons)
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts)
+		require.Equal(t, []string{"ä"}, x.Diffs[0].Key)
+		for _, n := range nodes {
+			execIn(t, top.Nodes[n.Name].DSN, "UPDATE letters SET v = 'e'")
+		}
+		require.Equal(t, compare.Match, tableOf(t, run(t, compare.Request{Topology: top, Static: true}), "letters").Verdict)
+	})
+}
+
+// execIn runs statements in another database than the lab's.
+func execIn(t *testing.T, dsn, sql string) {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), dsn+" client_encoding=UTF8")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, c.Close(t.Context())) }()
+	_, err = c.Exec(t.Context(), sql)
+	require.NoError(t, err)
+}
