@@ -2,12 +2,9 @@ package reports
 
 import (
 	"bytes"
-	"cmp"
 	"io"
-	"maps"
-	"slices"
-	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
@@ -24,11 +21,11 @@ const lastOK = "pgconcord_last_ok_timestamp_seconds"
 // The time of the last run that was ok outlives runs that are not: it is taken
 // over from what the file held before.
 func writePrometheus(w io.Writer, r *Report, o Options) error {
-	base := map[string]string{"cluster": clean(r.Cluster), "command": r.Command}
-	var families []*dto.MetricFamily
-	gauge := func(name, help string, labels ...string) *gauges {
-		g := &gauges{family: &dto.MetricFamily{Name: new("pgconcord_" + name), Help: &help, Type: dto.MetricType_GAUGE.Enum()}, base: base, labels: labels, known: map[string]*oneGauge{}}
-		families = append(families, g.family)
+	reg := prometheus.NewRegistry()
+	base := prometheus.Labels{"cluster": clean(r.Cluster), "command": r.Command}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "pgconcord_" + name, Help: help, ConstLabels: base}, labels)
+		reg.MustRegister(g)
 		return g
 	}
 	gauge("info", "The version of pgconcord that ran.", "version").WithLabelValues(r.Tool.Version).Set(1)
@@ -60,12 +57,11 @@ func writePrometheus(w io.Writer, r *Report, o Options) error {
 	if r.Comparison != nil {
 		rowMetrics(gauge, r)
 	}
-	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	families, err := reg.Gather()
+	if err != nil {
+		return err
+	}
 	for _, f := range families {
-		if len(f.Metric) == 0 {
-			continue
-		}
-		slices.SortFunc(f.Metric, func(a, b *dto.Metric) int { return slices.CompareFunc(a.Label, b.Label, byValue) })
 		if _, err := expfmt.MetricFamilyToText(w, f); err != nil {
 			return err
 		}
@@ -73,44 +69,7 @@ func writePrometheus(w io.Writer, r *Report, o Options) error {
 	return nil
 }
 
-// gauges are the metrics of one name. The client library's own registry would
-// do this too, but for a program that runs for long, whose start it slows.
-type gauges struct {
-	family *dto.MetricFamily
-	base   map[string]string
-	labels []string
-	known  map[string]*oneGauge
-}
-
-// WithLabelValues returns the one metric that has these values of the labels.
-func (g *gauges) WithLabelValues(values ...string) *oneGauge {
-	key := strings.Join(values, "\x00")
-	if known := g.known[key]; known != nil {
-		return known
-	}
-	all := maps.Clone(g.base)
-	for i, l := range g.labels {
-		all[l] = values[i]
-	}
-	var pairs []*dto.LabelPair
-	for _, l := range slices.Sorted(maps.Keys(all)) {
-		pairs = append(pairs, &dto.LabelPair{Name: new(l), Value: new(all[l])})
-	}
-	m := &dto.Metric{Label: pairs, Gauge: &dto.Gauge{Value: new(0.0)}}
-	g.family.Metric = append(g.family.Metric, m)
-	g.known[key] = (*oneGauge)(m.Gauge)
-	return g.known[key]
-}
-
-// byValue orders labels of one name.
-func byValue(a, b *dto.LabelPair) int { return cmp.Compare(a.GetValue(), b.GetValue()) }
-
-type oneGauge dto.Gauge
-
-func (g *oneGauge) Set(v float64) { *g.Value = v }
-func (g *oneGauge) Inc()          { *g.Value++ }
-
-func findingMetrics(g *gauges, r *Report) {
+func findingMetrics(g *prometheus.GaugeVec, r *Report) {
 	for _, st := range []checks.Status{checks.Pass, checks.Fail, checks.Unknown, checks.Skipped, checks.Waived} {
 		for _, sev := range []schema.Severity{schema.Error, schema.Warning, schema.Info} {
 			g.WithLabelValues(string(st), string(sev)).Set(0)
@@ -125,7 +84,7 @@ func findingMetrics(g *gauges, r *Report) {
 	}
 }
 
-func rowMetrics(gauge func(name, help string, labels ...string) *gauges, r *Report) {
+func rowMetrics(gauge func(name, help string, labels ...string) *prometheus.GaugeVec, r *Report) {
 	rows := gauge("rows_compared", "Rows read on all nodes together.", "data_set", "table")
 	differ := gauge("rows_differing", "Rows that differ for good.", "data_set", "table")
 	suspects := gauge("rows_suspect", "Rows that differed in the scan, by what became of them.", "data_set", "table", "status")
@@ -149,7 +108,7 @@ func rowMetrics(gauge func(name, help string, labels ...string) *gauges, r *Repo
 
 // previousOK finds the time of the last good run of the same cluster and
 // command in an earlier file. A file that is none is no reason to fail.
-func previousOK(data []byte, labels map[string]string) (float64, bool) {
+func previousOK(data []byte, labels prometheus.Labels) (float64, bool) {
 	if len(data) == 0 {
 		return 0, false
 	}
@@ -166,7 +125,7 @@ func previousOK(data []byte, labels map[string]string) (float64, bool) {
 	return 0, false
 }
 
-func sameLabels(have []*dto.LabelPair, want map[string]string) bool {
+func sameLabels(have []*dto.LabelPair, want prometheus.Labels) bool {
 	for _, l := range have {
 		if want[l.GetName()] != l.GetValue() {
 			return false
