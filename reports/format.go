@@ -31,6 +31,9 @@ type Options struct {
 	// was not. SARIF counts columns in other units than the plan's positions,
 	// which takes the line itself; without it columns are left out.
 	Source func(file string) []byte
+	// Err is what the command ends in beside the report; SARIF tells how the
+	// process ends.
+	Err error
 }
 
 // formats is the registry.

@@ -30,8 +30,8 @@ func writeSARIF(w io.Writer, r *Report, o Options) error {
 	}
 	run.WithTool(sarif.NewTool().WithDriver(driver)).WithColumnKind("utf16CodeUnits")
 	invocation := sarif.NewInvocation().
-		WithExecutionSuccessful(r.Verdict != Incomplete).
-		WithExitCode(ExitCode(nil, r, r.FailOn)).
+		WithExecutionSuccessful(r.Verdict != Incomplete && o.Err == nil).
+		WithExitCode(ExitCode(o.Err, r, r.FailOn)).
 		WithStartTimeUtc(r.Started.Format("2006-01-02T15:04:05Z")).
 		WithEndTimeUtc(r.Finished.Format("2006-01-02T15:04:05Z"))
 	for _, why := range r.Incomplete {

@@ -26,13 +26,33 @@ func unreadable(in Input, kind string) []Problem {
 	if kind == "yaml" && (bytes.HasPrefix(in.Data, []byte("\xff\xfe")) || bytes.HasPrefix(in.Data, []byte("\xfe\xff"))) {
 		return nil // UTF-16, which YAML allows
 	}
-	for i := 0; i < len(in.Data); {
-		r, n := utf8.DecodeRune(in.Data[i:])
+	control := bytes.IndexFunc(in.Data, func(r rune) bool { return r < ' ' && r != '\t' && r != '\n' && r != '\r' })
+	text := in.Data
+	if control >= 0 {
+		text = text[:control]
+	}
+	if p := OddText(in.Name, text); p != nil && (kind == "yaml" || !utf8.Valid(text)) {
+		return []Problem{*p}
+	}
+	if control >= 0 {
+		return at(control, fmt.Sprintf("a control character (0x%02x) is not allowed here", in.Data[control]), "save the file as plain text")
+	}
+	return nil
+}
+
+// OddText finds what the reader of YAML cannot place, nil if there is nothing of
+// the kind. It counts line feeds as the ends of lines; for YAML a bare carriage
+// return and three characters of Unicode end lines too, so that every later
+// position would be a line or more too early.
+func OddText(name string, data []byte) *Problem {
+	in := Input{Name: name, Data: data}
+	for i := 0; i < len(data); {
+		r, n := utf8.DecodeRune(data[i:])
 		switch {
 		case r == utf8.RuneError && n == 1:
-			return at(i, "this is not UTF-8 text", "save the file as UTF-8")
-		case r < ' ' && r != '\t' && r != '\n' && r != '\r':
-			return at(i, fmt.Sprintf("a control character (0x%02x) is not allowed here", r), "save the file as plain text")
+			return &Problem{Pos: offset(in, i), Message: "this is not UTF-8 text", Remedy: "save the file as UTF-8"}
+		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'), r == '\u0085', r == '\u2028', r == '\u2029':
+			return &Problem{Pos: offset(in, i), Message: fmt.Sprintf("a line ends in %U instead of a line feed", r), Remedy: "save the file with line feeds as line ends"}
 		}
 		i += n
 	}

@@ -36,6 +36,7 @@ type app struct {
 	log      *slog.Logger
 	sources  map[string][]byte
 	report   *reports.Report // set by the command that ran, when it made one
+	failure  error           // what the command ends in beside its report
 	nagios   bool            // the report on stdout is a monitoring plugin's line
 	hushed   bool            // do not say where reports were written
 }

@@ -20,7 +20,7 @@ func isTerminal(w io.Writer) bool {
 // look decides how text is laid out: the terminal's width, else COLUMNS, else
 // 80; colour and symbols only where somebody looks and NO_COLOR is not set.
 func (a *app) look(onStdout bool) reports.Options {
-	o := reports.Options{Width: 80, Verbose: a.flags.verbose, Brief: a.flags.quiet, Source: func(file string) []byte { return a.sources[file] }}
+	o := reports.Options{Width: 80, Verbose: a.flags.verbose, Brief: a.flags.quiet, Source: func(file string) []byte { return a.sources[file] }, Err: a.failure}
 	if n, err := strconv.Atoi(a.getenv("COLUMNS")); err == nil && n >= 40 && n <= 1000 {
 		o.Width = n
 	}

@@ -48,7 +48,7 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	}
 	plan, err := a.loadPlan(ctx, o.files, o.plan)
 	if err != nil {
-		return err
+		return a.publishUnjudged(err, o.files, started)
 	}
 	waivers, err := a.loadWaivers(o.waivers, o.files)
 	if err != nil {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
@@ -90,7 +89,7 @@ func (v *value) truth() bool {
 
 // parse reads config.yml. What is wrong with it as YAML comes back as problems.
 func parse(name string, data []byte) (*value, []schema.Problem) {
-	if p := oddText(name, data); p != nil {
+	if p := schema.OddText(name, data); p != nil {
 		return nil, []schema.Problem{*p}
 	}
 	f, err := yaml.Extract(name, data)
@@ -108,38 +107,6 @@ func parse(name string, data []byte) (*value, []schema.Problem) {
 			Remedy:  "give the config.yml that tpaexec configure wrote, one document"}}
 	}
 	return root, nil
-}
-
-// oddText finds what the YAML reader cannot place: it counts line feeds, while
-// YAML also ends lines at a bare carriage return and at three characters of
-// Unicode.
-func oddText(name string, data []byte) *schema.Problem {
-	line, column := 1, 1
-	at := func(message, remedy string) *schema.Problem {
-		return &schema.Problem{Pos: schema.Position{File: name, Line: line, Column: column}, Message: message, Remedy: remedy}
-	}
-	if !utf8.Valid(data) {
-		for len(data) > 0 {
-			r, n := utf8.DecodeRune(data)
-			if r == utf8.RuneError && n == 1 {
-				return at("the text is not UTF-8 from here on", "save the file as UTF-8")
-			}
-			if column += n; r == '\n' {
-				line, column = line+1, 1
-			}
-			data = data[n:]
-		}
-	}
-	for i, r := range string(data) {
-		switch {
-		case r == '\n':
-			line, column = line+1, 0
-		case r == '\r' && (i+1 == len(data) || data[i+1] != '\n'), r == '\u0085', r == '\u2028', r == '\u2029':
-			return at(fmt.Sprintf("a line ends in %U instead of a line feed", r), "save the file with line feeds as line ends")
-		}
-		column += utf8.RuneLen(r)
-	}
-	return nil
 }
 
 func file(name string, data []byte) *token.File {
