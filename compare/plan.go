@@ -93,6 +93,7 @@ func planTables(req Request, surveys map[string]*survey, failed map[string]error
 			reasons = append(reasons, fmt.Sprintf("no table %q was found on the nodes that answered", w))
 		}
 	}
+	req.order(tasks)
 	return tasks, reasons, nil
 }
 

@@ -56,6 +56,10 @@ type Request struct {
 	// it was; nil: none.
 	Ledger *Ledger
 
+	// Rank is called once for every table that is to be compared, before the
+	// first is read; lower ranks come first. Nil: in the order of the plan.
+	Rank func(dataSet, schema, table string) int64
+
 	Settings cluster.Settings
 	Progress func(Event) // called from several goroutines; may be nil
 }

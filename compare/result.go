@@ -123,6 +123,7 @@ type Difference struct {
 	Majority []string     `json:"majority"`          // nodes that agree; empty without a majority
 	Minority []string     `json:"minority"`
 	Cause    string       `json:"cause,omitempty"` // likely cause, by a stated rule
+	Known    bool         `json:"known,omitempty"` // a report's baseline has it, with the same rows on the same nodes; Run never says so
 }
 
 // RowVersion is what one node holds for a key.

@@ -190,13 +190,22 @@ func verdict(r *Report) Verdict {
 	return OK
 }
 
-// differs reports whether rows are known to differ.
+// differs reports whether rows differ that are not the baseline's.
 func (r *Report) differs() bool {
 	if r.Comparison == nil {
 		return false
 	}
-	return r.Comparison.Verdict == compare.Different ||
-		slices.ContainsFunc(r.Comparison.Tables, func(t compare.Table) bool { return t.Verdict == compare.Different })
+	different := false
+	for _, t := range r.Comparison.Tables {
+		if t.Verdict != compare.Different {
+			continue
+		}
+		different = true
+		if !onlyKnown(t) {
+			return true
+		}
+	}
+	return r.Comparison.Verdict == compare.Different && !different
 }
 
 // hasGaps reports whether something that was asked for could not be told. A

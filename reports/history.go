@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pgconcord/pgconcord/checks"
+	"github.com/pgconcord/pgconcord/compare"
 )
 
 // History puts a report beside the earlier ones of the same cluster and
@@ -54,6 +55,10 @@ type TableHistory struct {
 	DataSet  string     `json:"data_set"`
 	Table    string     `json:"table"`
 	Compared *time.Time `json:"compared,omitempty"` // nil: never
+	// FirstDiffered is the first report of the unbroken row, up to the newest, in
+	// which rows of the table differ; nil when they do not. A night in which it
+	// could not be told breaks no row.
+	FirstDiffered *time.Time `json:"first_differed,omitempty"`
 }
 
 // summaryOf is a report as a point of the trend.
@@ -187,13 +192,20 @@ func (r *Report) since(fingerprint string) string {
 // full, oldest first, those that never were before all.
 func lastCompared(all []*Report) []TableHistory {
 	type key struct{ set, table string }
-	when := map[key]*time.Time{}
+	when, differed := map[key]*time.Time{}, map[key]*time.Time{}
 	for _, r := range all {
 		if r.Comparison == nil {
 			continue
 		}
 		for _, t := range r.Comparison.Tables {
 			k := key{t.DataSet, tableName(t)}
+			switch {
+			case t.Verdict == compare.Match:
+				delete(differed, k)
+			case t.Verdict == compare.Different && differed[k] == nil:
+				at := r.Finished
+				differed[k] = &at
+			}
 			if t.Verdict == "incomplete" {
 				if _, ok := when[k]; !ok {
 					when[k] = nil
@@ -206,7 +218,7 @@ func lastCompared(all []*Report) []TableHistory {
 	}
 	out := []TableHistory{}
 	for k, at := range when {
-		out = append(out, TableHistory{k.set, k.table, at})
+		out = append(out, TableHistory{k.set, k.table, at, differed[k]})
 	}
 	slices.SortFunc(out, func(a, b TableHistory) int {
 		at := func(t TableHistory) int64 {
@@ -230,4 +242,18 @@ func notComparedNow(h *History) []TableHistory {
 		now = h.Runs[n-1].Finished
 	}
 	return slices.DeleteFunc(slices.Clone(h.Oldest), func(t TableHistory) bool { return t.Compared != nil && !t.Compared.Before(now) })
+}
+
+// differsSince is when rows of a table were first found to differ, "" when the
+// history does not tell.
+func (r *Report) differsSince(t compare.Table) string {
+	if r.History == nil || t.Verdict != compare.Different {
+		return ""
+	}
+	for _, h := range r.History.Oldest {
+		if h.DataSet == t.DataSet && h.Table == tableName(t) && h.FirstDiffered != nil {
+			return stamp(*h.FirstDiffered)
+		}
+	}
+	return ""
 }

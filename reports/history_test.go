@@ -130,3 +130,22 @@ func TestProfiles(t *testing.T) {
 	_, err = reports.LoadProfile("x.cue", []byte(source), func(r string) bool { return r != "a/absent" })
 	require.ErrorContains(t, err, `no rule "a/absent"`)
 }
+
+// Rows of a table differ since the first report of the unbroken row; a night in
+// which it could not be told breaks none, a match does.
+func TestHistoryOfRows(t *testing.T) {
+	of := func(day int, verdict compare.Verdict) *reports.Report {
+		r := night(day, map[string]checks.Status{"dc1n1": checks.Pass})
+		table := compare.Table{DataSet: "first", Schema: "public", Name: "accounts", Verdict: verdict}
+		r.Comparison = &compare.Result{Verdict: verdict, Tables: []compare.Table{table}}
+		return r
+	}
+	now := of(16, compare.Different)
+	now.Compare([]*reports.Report{of(11, compare.Different), of(12, compare.Match), of(13, compare.Different), of(14, compare.Incomplete), of(15, compare.Different)}, nil)
+	require.Len(t, now.History.Oldest, 1)
+	require.Equal(t, 13, now.History.Oldest[0].FirstDiffered.Day())
+	require.Equal(t, 16, now.History.Oldest[0].Compared.Day())
+	mended := of(17, compare.Match)
+	mended.Compare([]*reports.Report{of(16, compare.Different)}, nil)
+	require.Nil(t, mended.History.Oldest[0].FirstDiffered)
+}

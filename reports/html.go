@@ -58,6 +58,7 @@ var htmlPage = sync.OnceValue(func() *template.Template {
 		"failures":     failures,
 		"charts":       drawCharts,
 		"prose":        prose,
+		"since":        (*Report).differsSince,
 		"stale":        notComparedNow,
 		"control": func(c ControlState) string {
 			return map[ControlState]string{ControlPassed: "ok", ControlFailed: "fail", ControlInconclusive: "unknown", ControlWaived: "waived"}[c]

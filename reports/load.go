@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	"github.com/pgconcord/pgconcord/checks"
 )
 
 // Load reads a report that was written as JSON, of this or an earlier minor
@@ -71,22 +69,4 @@ func MissingDays(all []*Report) []string {
 		return nil
 	}
 	return missingDays(all[:len(all)-1], all[len(all)-1])
-}
-
-// ApplyBaseline marks the failures that an earlier report had too: they stay
-// listed and no longer count. Nothing else is touched: what could not be told
-// stays unknown, and rows that differ stay different.
-func (r *Report) ApplyBaseline(old *Report) {
-	failed := map[string]bool{}
-	for _, f := range old.Findings {
-		if f.Status == checks.Fail {
-			failed[f.Fingerprint] = true
-		}
-	}
-	for i := range r.Findings {
-		f := &r.Findings[i]
-		f.Known = f.Status == checks.Fail && failed[f.Fingerprint]
-	}
-	r.Baseline = old.RunID
-	r.judge()
 }

@@ -53,8 +53,10 @@ func rowSteps(c *compare.Result, joiner string) []string {
 	for _, t := range c.Tables {
 		switch t.Verdict {
 		case compare.Different:
-			differ = append(differ, tableName(t))
-			rows += t.Counts.Persistent
+			if !onlyKnown(t) {
+				differ = append(differ, tableName(t))
+				rows += t.Counts.Persistent - knownRows(t)
+			}
 		case compare.Incomplete:
 			open = append(open, tableName(t))
 		}
@@ -83,7 +85,7 @@ func rowSteps(c *compare.Result, joiner string) []string {
 func explained(c *compare.Result, node string) (listed, alone, joinTime int) {
 	for _, t := range c.Tables {
 		for _, d := range t.Diffs {
-			if d.Status != compare.Persistent {
+			if d.Status != compare.Persistent || d.Known {
 				continue
 			}
 			listed++

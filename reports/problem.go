@@ -85,12 +85,12 @@ func orDash(s string) string {
 func (r *Report) tableProblem(t compare.Table) (problem, bool) {
 	name := clean(tableName(t))
 	p := problem{severity: schema.Error, subject: name, pos: r.dataSetPosition(t.DataSet)}
-	switch t.Verdict {
-	case compare.Match:
+	switch {
+	case t.Verdict == compare.Match, onlyKnown(t):
 		return problem{}, false
-	case compare.Different:
+	case t.Verdict == compare.Different:
 		p.rule, p.status = rowsDiffer, checks.Fail
-		p.message = fmt.Sprintf("%s (%s): %s between %s", name, clean(t.DataSet), plural(t.Counts.Persistent, "row differs", "rows differ"), strings.Join(coveredNodes(t), ", "))
+		p.message = fmt.Sprintf("%s (%s): %s between %s", name, clean(t.DataSet), plural(t.Counts.Persistent-knownRows(t), "row differs", "rows differ"), strings.Join(coveredNodes(t), ", "))
 		if keys := sampleKeys(t, 3); keys != "" {
 			p.message += "; " + keys
 		}
@@ -115,7 +115,7 @@ func coveredNodes(t compare.Table) []string {
 func sampleKeys(t compare.Table, limit int) string {
 	var keys []string
 	for _, d := range t.Diffs {
-		if d.Status == compare.Persistent && len(keys) < limit {
+		if d.Status == compare.Persistent && !d.Known && len(keys) < limit {
 			keys = append(keys, clean(keyText(t.Key, d.Key)))
 		}
 	}

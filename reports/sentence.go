@@ -51,6 +51,10 @@ func sentence(r *Report) string {
 		open = append(open, shortList(r.Comparison.Reasons, 2)...)
 	}
 	open = append(open, shortList(r.Incomplete, 3)...)
+	fresh := ""
+	if s.Known > 0 || t.known > 0 {
+		fresh = "new "
+	}
 	var b strings.Builder
 	switch {
 	case r.Verdict == Findings:
@@ -58,23 +62,26 @@ func sentence(r *Report) string {
 	case r.Verdict == Incomplete && len(wrong) > 0:
 		fmt.Fprintf(&b, "%s could not be judged in full, and shows %s", name, strings.Join(wrong, "; "))
 	case r.Verdict == Incomplete && s.Pass+t.tables > 0:
-		fmt.Fprintf(&b, "%s could not be judged in full; nothing wrong was found in what was looked at", name)
+		fmt.Fprintf(&b, "%s could not be judged in full; nothing %swrong was found in what was looked at", name, fresh)
 	case r.Verdict == Incomplete:
 		fmt.Fprintf(&b, "%s could not be judged", name)
 	case len(wrong) > 0:
 		fmt.Fprintf(&b, "%s passes, with %s below the threshold (%s)", name, strings.Join(wrong, "; "), r.FailOn)
-	case r.Joiner != "" && t.tables > 0:
+	case r.Joiner != "" && t.tables > 0 && t.known == 0:
 		fmt.Fprintf(&b, "%s: %s holds what the other replicas hold, and no fault was found in what was looked at (%s)", name, r.Joiner, r.scope(t))
 	case len(r.Findings) == 0:
-		fmt.Fprintf(&b, "%s: no difference found in what was compared (%s)", name, r.scope(t))
+		fmt.Fprintf(&b, "%s: no %sdifference found in what was compared (%s)", name, fresh, r.scope(t))
 	default:
-		fmt.Fprintf(&b, "%s: no fault found in what was looked at (%s)", name, r.scope(t))
+		fmt.Fprintf(&b, "%s: no %sfault found in what was looked at (%s)", name, fresh, r.scope(t))
 	}
 	if len(open) > 0 {
 		fmt.Fprintf(&b, ". Not told: %s", strings.Join(open, "; "))
 	}
 	if s.Known > 0 {
 		fmt.Fprintf(&b, ". %s not counted", plural(s.Known, "failure of the baseline is", "failures of the baseline are"))
+	}
+	if t.known > 0 {
+		fmt.Fprintf(&b, ". %s not counted", plural(t.known, "row that differs as in the baseline is", "rows that differ as in the baseline are"))
 	}
 	if s.Waived > 0 {
 		fmt.Fprintf(&b, ". %s", plural(s.Waived, "failure is waived", "failures are waived"))
@@ -166,6 +173,7 @@ type tally struct {
 	persistent, cleared, unverified int64
 	volatile                        int64
 	rows                            int64 // read on all nodes together
+	known                           int64 // differing rows of the baseline, counted nowhere else
 }
 
 func (r *Report) tally() tally {
@@ -177,12 +185,14 @@ func (r *Report) tally() tally {
 		t.tables++
 		switch tab.Verdict {
 		case compare.Different:
-			t.different++
+			t.different += boolRank(!onlyKnown(tab))
 		case compare.Match:
 		default:
 			t.incomplete++
 		}
-		t.persistent += tab.Counts.Persistent
+		known := knownRows(tab)
+		t.known += known
+		t.persistent += max(0, tab.Counts.Persistent-known)
 		t.cleared += tab.Counts.Cleared
 		t.volatile += tab.Counts.Volatile
 		t.unverified += tab.Counts.Unverified

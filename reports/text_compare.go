@@ -82,6 +82,9 @@ func tableNotes(t compare.Table) []string {
 	for _, l := range t.Left {
 		out = append(out, "left out: "+l)
 	}
+	if n := knownRows(t); n > 0 {
+		out = append(out, plural(n, "row that differs is", "rows that differ are")+" the baseline's, with the same content on the same nodes")
+	}
 	return append(out, t.Notes...)
 }
 

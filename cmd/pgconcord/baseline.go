@@ -16,8 +16,8 @@ type baselineFlags struct {
 }
 
 func (f *baselineFlags) register(fs *pflag.FlagSet) {
-	fs.StringVar(&f.file, "baseline", "", "earlier report in JSON; with --new-only its failures do not count")
-	fs.BoolVar(&f.newOnly, "new-only", false, "with --baseline: only failures that it does not have count; they are told apart by check and subject. Rows that differ and what could not be told always count")
+	fs.StringVar(&f.file, "baseline", "", "earlier report in JSON; with --new-only its failures and differing rows do not count")
+	fs.BoolVar(&f.newOnly, "new-only", false, "with --baseline: only failures that it does not have count; failures are told apart by check and subject, rows that differ by key and by what every node holds. What could not be told always counts")
 }
 
 // load reads the baseline before anything else is done; nil without one.

@@ -2,134 +2,98 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pgconcord/pgconcord/compare"
-	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/reports"
-	"github.com/pgconcord/pgconcord/schema"
 )
+
+// errTimeOver ends a comparison whose time is over, which is no interruption.
+var errTimeOver = errors.New("the time of --within is over")
+
+// compareWithin compares the tables first whose turn was longest ago, until the
+// time is over. What was not reached by then is in the result, and makes it
+// incomplete. Without a limit all is compared.
+func (a *app) compareWithin(ctx context.Context, request compare.Request, within time.Duration, past []*reports.Report) (*compare.Result, error) {
+	if within <= 0 {
+		return a.compare(ctx, request)
+	}
+	limited, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	last := lastTurn(past)
+	var due []work
+	request.Rank = func(dataSet, schema, table string) int64 {
+		if len(due) == 0 { // the tables are known: the time runs from here on
+			timer := time.AfterFunc(within, func() { cancel(errTimeOver) })
+			context.AfterFunc(limited, func() { timer.Stop() })
+		}
+		w := work{dataSet, schema, table}
+		due = append(due, w)
+		return last[w]
+	}
+	result, err := a.compare(limited, request)
+	if ctx.Err() != nil || !errors.Is(context.Cause(limited), errTimeOver) || result == nil || err != nil && !errors.Is(err, context.Canceled) {
+		return result, err
+	}
+	addUnreached(result, due, within)
+	return result, nil
+}
 
 // work is one table of one data set.
 type work struct{ set, schema, name string }
 
-func (w work) table() string { return w.schema + "." + w.name }
+// notFinished begins the reason of a table that the time ended in the middle of,
+// notReached that of one whose turn did not come.
+const (
+	notFinished = "not finished within "
+	notReached  = "not reached within "
+)
 
-// compareWithin compares table by table, those first that were compared longest
-// ago, until the time is over; what was not reached is incomplete. Without a
-// limit, or when the nodes name no tables, all is compared at once.
-func (a *app) compareWithin(ctx context.Context, request compare.Request, within time.Duration, facts *catalog.Cluster, past []*reports.Report) (*compare.Result, error) {
-	todo := tablesOf(request.Topology, facts)
-	if within <= 0 || len(todo) == 0 {
-		return a.compare(ctx, request)
-	}
-	oldestFirst(todo, past)
-	limited, cancel := context.WithTimeout(ctx, within)
-	defer cancel()
-	var total *compare.Result
-	for i, w := range todo {
-		if limited.Err() != nil {
-			total = addUnreached(total, todo[i:], within)
-			break
+// lastTurn is when each table last had its turn, in microseconds; 0 never. A
+// table has had it when it was compared in full, and when the time was over in
+// the middle of it: else one that takes longer than the whole of the time would
+// come first every night and keep all others from theirs.
+func lastTurn(past []*reports.Report) map[work]int64 {
+	out := map[work]int64{}
+	for _, r := range past {
+		if r.Comparison == nil {
+			continue
 		}
-		one := request
-		one.Shards, one.Tables = []string{w.set}, []string{w.table()}
-		result, err := a.compare(limited, one)
-		switch {
-		case ctx.Err() != nil:
-			return total, err
-		case limited.Err() != nil && result == nil:
-			total = addUnreached(total, []work{w}, within)
-		case err != nil:
-			return total, err
-		default:
-			total = merge(total, result)
-		}
-	}
-	return total, nil
-}
-
-// tablesOf lists the tables that any node has in the sets of a data set.
-func tablesOf(t *schema.Topology, facts *catalog.Cluster) []work {
-	var out []work
-	if facts == nil {
-		return nil
-	}
-	for set, d := range t.DataSets() {
-		for _, node := range d.Replicas {
-			n := facts.Nodes[node]
-			if n.Facts == nil {
-				continue
-			}
-			for _, s := range n.Facts.Sets {
-				if !slices.Contains(d.ReplicationSets, s.Name) {
-					continue
-				}
-				for _, table := range s.Tables {
-					if w := (work{set, table.Schema, table.Name}); !slices.Contains(out, w) {
-						out = append(out, w)
-					}
-				}
+		for _, t := range r.Comparison.Tables {
+			cut := slices.ContainsFunc(t.Reasons, func(why string) bool { return strings.HasPrefix(why, notFinished) })
+			if t.Verdict != compare.Incomplete || cut {
+				out[work{t.DataSet, t.Schema, t.Name}] = r.Finished.UnixMicro()
 			}
 		}
 	}
 	return out
 }
 
-// oldestFirst orders tables by when they were last compared in full.
-func oldestFirst(todo []work, past []*reports.Report) {
-	when := map[work]int64{}
-	for _, r := range past {
-		if r.Comparison == nil {
-			continue
-		}
-		for _, t := range r.Comparison.Tables {
-			if t.Verdict != compare.Incomplete {
-				when[work{t.DataSet, t.Schema, t.Name}] = r.Finished.UnixMicro()
-			}
-		}
+// addUnreached says of a result which tables the time was too short for.
+func addUnreached(result *compare.Result, due []work, within time.Duration) {
+	finished := len(result.Tables)
+	if n := finished; n > 0 && result.Tables[n-1].Verdict == compare.Incomplete {
+		finished--
+		t := &result.Tables[n-1] // the one that was under way
+		t.Reasons = append([]string{notFinished + within.String()}, t.Reasons...)
 	}
-	slices.SortFunc(todo, func(a, b work) int {
-		if d := when[a] - when[b]; d != 0 {
-			return int(max(-1, min(1, d)))
-		}
-		return slices.Compare([]string{a.set, a.table()}, []string{b.set, b.table()})
-	})
-}
-
-func addUnreached(total *compare.Result, left []work, within time.Duration) *compare.Result {
-	out := &compare.Result{Verdict: compare.Incomplete}
-	for _, w := range left {
-		out.Tables = append(out.Tables, compare.Table{Schema: w.schema, Name: w.name, DataSet: w.set, Verdict: compare.Incomplete,
-			Reasons: []string{"not reached within " + within.String()}})
+	done := map[work]bool{}
+	for _, t := range result.Tables {
+		done[work{t.DataSet, t.Schema, t.Name}] = true
 	}
-	return merge(total, out)
-}
-
-// merge adds a result to another; the whole is what the worst table is.
-func merge(total, more *compare.Result) *compare.Result {
-	if total == nil {
-		return more
-	}
-	if more.Finished.After(total.Finished) {
-		total.Finished = more.Finished
-	}
-	total.Tables = append(total.Tables, more.Tables...)
-	for _, why := range more.Reasons {
-		if !slices.Contains(total.Reasons, why) {
-			total.Reasons = append(total.Reasons, why)
+	for _, w := range due {
+		if !done[w] {
+			result.Tables = append(result.Tables, compare.Table{Schema: w.schema, Name: w.name, DataSet: w.set, Verdict: compare.Incomplete,
+				Reasons: []string{notReached + within.String()}})
 		}
 	}
-	if more.Fence.Needed {
-		passed := more.Fence.Passed && (total.Fence.Passed || !total.Fence.Needed)
-		total.Fence = compare.Fence{Needed: true, Passed: passed, Edges: append(total.Fence.Edges, more.Fence.Edges...)}
+	result.Reasons = slices.DeleteFunc(result.Reasons, func(why string) bool { return strings.HasPrefix(why, "interrupted after ") })
+	result.Reasons = append(result.Reasons, fmt.Sprintf("the time of --within %s was over after %d of %d tables", within, finished, len(result.Tables)))
+	if result.Verdict == compare.Match {
+		result.Verdict = compare.Incomplete
 	}
-	switch {
-	case total.Verdict == compare.Different || more.Verdict == compare.Different:
-		total.Verdict = compare.Different
-	case total.Verdict == compare.Incomplete || more.Verdict == compare.Incomplete:
-		total.Verdict = compare.Incomplete
-	}
-	return total
 }

@@ -15,20 +15,21 @@ import (
 )
 
 type compareOptions struct {
-	file    string
-	shards  []string
-	tables  []string
-	nodes   []string
-	where   string
-	exclude []string
-	common  bool
-	static  bool
-	dryRun  bool
-	ledger  string
-	resume  bool
-	rows    rowFlags
-	plan    planFlags
-	connect connectFlags
+	file     string
+	shards   []string
+	tables   []string
+	nodes    []string
+	where    string
+	exclude  []string
+	common   bool
+	static   bool
+	dryRun   bool
+	ledger   string
+	resume   bool
+	rows     rowFlags
+	plan     planFlags
+	connect  connectFlags
+	baseline baselineFlags
 }
 
 func newCompareCmd(a *app) *cobra.Command {
@@ -64,6 +65,7 @@ applies another rule of who is right to a report, without asking any node.`,
 	})
 	o.plan.register(cmd.Flags())
 	o.connect.register(cmd.Flags(), 10*time.Minute)
+	o.baseline.register(cmd.Flags())
 	fs := cmd.Flags()
 	fs.StringSliceVar(&o.shards, "shard", nil, "compare these shards only; "+schema.ReferenceName+" is the reference data")
 	fs.StringSliceVar(&o.tables, "table", nil, "compare these tables only: schema.table or table")
@@ -91,6 +93,10 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	case o.dryRun && (o.ledger != "" || o.rows.export.differences != ""):
 		return usagef("--dry-run compares nothing: leave --ledger and --differences out")
 	}
+	baseline, err := o.baseline.load(a)
+	if err != nil {
+		return err
+	}
 	request, err := o.rows.request(o.connect)
 	if err != nil {
 		return err
@@ -114,6 +120,9 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	}
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("compare", in)
+	if baseline != nil {
+		r.ApplyBaseline(baseline)
+	}
 	r.Redact(redact)
 	return a.publishRows(r, o.rows.export)
 }

@@ -57,6 +57,7 @@ func TestLive(t *testing.T) {
 // inject breaks, mends and extends the lab:
 //
 //	lab local NODE SQL            rows that the others do not hear of
+//	lab mend NODE DONOR TABLE KEY what that did
 //	lab crash NODE, start NODE
 //	lab disable PROVIDER SUBSCRIBER, enable PROVIDER SUBSCRIBER
 //	lab join NODE TOPOLOGY        cleanly
@@ -78,6 +79,8 @@ func inject(ts *testscript.TestScript, l *lab.Lab, args []string) {
 	case "start":
 		ts.Check(l.Node(args[1]).Start(ctx))
 		ts.Check(l.Settle(ctx))
+	case "mend":
+		ts.Check(l.Mend(ctx, args[1], args[2], lab.Row{Table: args[3], Key: args[4 : len(args)-1]}))
 	case "disable":
 		ts.Check(l.DisableEdge(ctx, args[1], args[2]))
 	case "enable":

@@ -98,7 +98,7 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 	in.Profile = profile
 	if ctx.Err() == nil && !o.noRows {
 		request.Topology = plan.Topology
-		if in.Comparison, err = a.compareWithin(ctx, request, o.within, judged.facts.Cluster, past.reports); err != nil && ctx.Err() == nil {
+		if in.Comparison, err = a.compareWithin(ctx, request, o.within, past.reports); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}

@@ -74,7 +74,7 @@ func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.rate, "max-rate", 0, "rows to read a second on one node; the default 0 is no limit")
 	fs.Int64Var(&f.lag, "max-lag", 0, "bytes of WAL that the slowest active logical slot of a node may be behind when a table is begun; beyond that the run waits. The default 0 is no limit")
 	fs.IntVar(&f.active, "max-active", 0, "client sessions that may be at work on a node when a table is begun, ours not counted; beyond that the run waits. The default 0 is no limit")
-	fs.DurationVar(&f.pause, "max-pause", 5*time.Minute, "with --max-lag and --max-active: how long to wait in all; then the run goes on and the report says so. With --within it is counted for each table")
+	fs.DurationVar(&f.pause, "max-pause", 5*time.Minute, "with --max-lag and --max-active: how long to wait in all; then the run goes on and the report says so")
 	fs.IntVar(&f.pages, "chunk-pages", 1<<16, "pages of a big table that its first statement reads, the later ones as many as keep them short; 65536 pages are 512 MB")
 }
 

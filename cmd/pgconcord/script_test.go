@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -19,7 +20,11 @@ func TestMain(m *testing.M) {
 		"pgconcord": func() {
 			a := newApp()
 			a.version, a.runID = "1.0.0-test", "0123456789abcdef"
-			a.now = func() time.Time { return time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC) }
+			now := time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)
+			if at, err := time.Parse(time.RFC3339, os.Getenv("NIGHT")); err == nil { // a script of several nights
+				now, a.runID = at, fmt.Sprintf("%016x", at.Unix())
+			}
+			a.now = func() time.Time { return now }
 			os.Exit(a.run(os.Args[1:]))
 		},
 	})
