@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -146,28 +147,32 @@ func (w *watched) run(by string, want []int, args ...string) {
 	// Not among what is searched: this is where the user put the password.
 	plan := filepath.Join(w.dir, "topology.yaml")
 	require.NoError(w.t, os.WriteFile(plan, []byte(topology), 0o600))
-	cmd := exec.Command("pgconcord")
+	var given []string
 	for _, a := range args {
-		cmd.Args = append(cmd.Args, strings.ReplaceAll(a, "TOPOLOGY", plan))
+		given = append(given, strings.ReplaceAll(a, "TOPOLOGY", plan))
 	}
-	cmd.Dir, cmd.Env = out, append(os.Environ(), env...)
-	stdout, err := os.Create(filepath.Join(out, "stdout"))
-	require.NoError(w.t, err)
-	stderr, err := os.Create(filepath.Join(out, "stderr"))
-	require.NoError(w.t, err)
-	cmd.Stdout, cmd.Stderr = stdout, stderr
 	began := time.Now()
-	err = cmd.Run()
+	code, said := runProgram(w.t, out, env, given...)
 	w.t.Logf("%s: %s by %s", time.Since(began).Round(10*time.Millisecond), strings.Join(args, " "), by)
-	_, _ = stdout.Close(), stderr.Close()
-	code := 0
+	require.Contains(w.t, want, code, "%v by %s: %s", args, by, said)
+}
+
+// runProgram runs the program in a folder, leaves its streams there in the files
+// stdout and stderr, and returns the exit code and both texts.
+func runProgram(t *testing.T, dir string, env []string, args ...string) (code int, said string) {
+	t.Helper()
+	cmd := exec.Command("pgconcord", args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		code, err = exit.ExitCode(), nil
 	}
-	require.NoError(w.t, err)
-	said, _ := os.ReadFile(filepath.Join(out, "stderr"))
-	told, _ := os.ReadFile(filepath.Join(out, "stdout"))
-	require.Contains(w.t, want, code, "%v by %s: %s%s", args, by, said, told)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "stdout"), stdout.Bytes(), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "stderr"), stderr.Bytes(), 0o600))
+	return code, stdout.String() + stderr.String()
 }
 
 // everyFormat has a report written in every format there is.

@@ -23,6 +23,9 @@ import (
 // The live scripts share one lab, whose topology is in $TOPOLOGY; each heals
 // what it breaks. Those of joins come last.
 func TestLive(t *testing.T) {
+	// Built without the race detector, which makes it several times slower; the
+	// packages that are concurrent have tests of their own on real servers.
+	t.Setenv("PATH", buildProgram(t)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 	l, err := lab.Up(t.Context(), lab.Options{Barman: true})
 	lab.Need(t, err)
 	t.Cleanup(func() {
@@ -38,6 +41,7 @@ func TestLive(t *testing.T) {
 		p := scriptParams(t, filepath.Join("..", "..", "testdata", "script", name))
 		setup := p.Setup
 		p.Setup = func(env *testscript.Env) error {
+			env.Setenv("PATH", os.Getenv("PATH"))
 			env.Setenv("TOPOLOGY", topology)
 			env.Setenv("DSN", l.Node("dc1n1").ReaderDSN())
 			return setup(env)
@@ -51,7 +55,20 @@ func TestLive(t *testing.T) {
 	}
 	run("live")
 	t.Run("commands", func(t *testing.T) { everyCommand(t, l) })
+	t.Run("pre-join", func(t *testing.T) { beforeJoin(t, l) })
 	run("join") // the lab has more nodes from here on
+	t.Run("post-join", func(t *testing.T) { afterJoin(t, l) })
+}
+
+// buildProgram builds the program as its users have it and returns its folder.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", filepath.Join(dir, "pgconcord"), ".").CombinedOutput()
+	if err != nil {
+		t.Fatalf("build the program: %v: %s", err, out)
+	}
+	return dir
 }
 
 // inject breaks, mends and extends the lab:

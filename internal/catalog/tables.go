@@ -105,6 +105,7 @@ var objectsQuery = query{
 		UNION ALL SELECT 'function', n.nspname || '.' || p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')' FROM pg_proc p JOIN ns n ON n.oid = p.pronamespace
 			WHERE ('pg_proc'::regclass, p.oid) NOT IN (SELECT * FROM member) AND NOT EXISTS (SELECT FROM pg_depend i WHERE i.classid = 'pg_proc'::regclass AND i.objid = p.oid AND i.deptype = 'i')
 		UNION ALL SELECT 'schema', nspname FROM ns WHERE nspname <> 'public' AND ('pg_namespace'::regclass, oid) NOT IN (SELECT * FROM member)
+				AND oid NOT IN (SELECT extnamespace FROM pg_extension) -- the schema that CREATE EXTENSION made is no member of it
 		UNION ALL SELECT 'event trigger', evtname FROM pg_event_trigger e WHERE ('pg_event_trigger'::regclass, e.oid) NOT IN (SELECT * FROM member)
 		UNION ALL SELECT 'publication', pubname FROM pg_publication
 		UNION ALL SELECT 'subscription', subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())

@@ -75,20 +75,12 @@ func (l *Lab) JoinCleanly(ctx context.Context, name string) error {
 
 func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 	members := l.Nodes()
-	joiner, err := l.newMember(name)
-	if err != nil {
-		return err
-	}
 	if err := l.Barrier(ctx); err != nil {
 		return err
 	}
-	if err := joiner.create(ctx); err != nil {
+	joiner, err := l.newMember(ctx, name)
+	if err != nil {
 		return err
-	}
-	if l.barmanUsed() {
-		if err := barmanRolesOn(ctx, joiner); err != nil {
-			return err
-		}
 	}
 	if err := l.prepare(ctx, joiner); err != nil {
 		return err
@@ -177,15 +169,47 @@ func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 	return nil
 }
 
-// newMember registers a node that will hold reference data and the first shard.
-func (l *Lab) newMember(name string) (*Node, error) {
+// Candidate starts the server of a node that is to join in datacenter A: with
+// the database, the roles and the extension, and nothing else. [Lab.JoinCleanly]
+// or [Lab.JoinUnderLag] joins it.
+func (l *Lab) Candidate(ctx context.Context, name string) (*Node, error) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if _, ok := l.nodes[name]; ok {
+		l.mu.Unlock()
 		return nil, fmt.Errorf("the lab already has a node %s", name)
 	}
 	n := l.home.node(name, l.opt, meshConfig)
 	l.nodes[name] = n
+	l.mu.Unlock()
+	if err := n.create(ctx); err != nil {
+		return nil, err
+	}
+	if l.barmanUsed() {
+		if err := barmanRolesOn(ctx, n); err != nil {
+			return nil, err
+		}
+	}
+	return n, n.Exec(ctx, pglogicalExtension)
+}
+
+// newMember gives a node reference data and the first shard, and starts its
+// server when there is none yet.
+func (l *Lab) newMember(ctx context.Context, name string) (*Node, error) {
+	l.mu.Lock()
+	n, started := l.nodes[name]
+	member := slices.Contains(l.order, name)
+	l.mu.Unlock()
+	switch {
+	case member:
+		return nil, fmt.Errorf("the lab already has a member %s", name)
+	case !started:
+		var err error
+		if n, err = l.Candidate(ctx, name); err != nil {
+			return nil, err
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	for _, set := range []string{"ref", "shard1"} {
 		l.members[set] = append(slices.Clone(l.members[set]), name)
 	}

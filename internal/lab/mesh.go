@@ -90,6 +90,12 @@ func (l *Lab) sets(nodes ...string) []string {
 	return sets
 }
 
+// pglogicalExtension is installed and opened to the reader.
+const pglogicalExtension = `
+CREATE EXTENSION IF NOT EXISTS pglogical;
+GRANT USAGE ON SCHEMA pglogical TO ` + Reader + `;
+GRANT SELECT ON ALL TABLES IN SCHEMA pglogical TO ` + Reader
+
 // prepare makes the tables and the pglogical node with its replication sets,
 // and lets the reader see them.
 func (l *Lab) prepare(ctx context.Context, n *Node) error {
@@ -97,11 +103,7 @@ func (l *Lab) prepare(ctx context.Context, n *Node) error {
 	for _, set := range l.sets(n.Name) {
 		sql.WriteString(tables(set))
 	}
-	fmt.Fprintf(&sql, `
-CREATE EXTENSION pglogical;
-GRANT USAGE ON SCHEMA pglogical TO %[1]s;
-GRANT SELECT ON ALL TABLES IN SCHEMA pglogical TO %[1]s;
-SELECT pglogical.create_node('%[2]s', '%[3]s');`, Reader, n.Name, n.DSN())
+	fmt.Fprintf(&sql, "%s; SELECT pglogical.create_node('%s', '%s');", pglogicalExtension, n.Name, n.DSN())
 	for _, set := range l.sets(n.Name) {
 		fmt.Fprintf(&sql, `
 SELECT pglogical.create_replication_set('%[1]s');

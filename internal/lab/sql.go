@@ -218,6 +218,20 @@ func (n *Node) locally(ctx context.Context, f func(*pgx.Conn) error) error {
 	return nil
 }
 
+// DropLocalOrigin removes the origin of [Node.ExecLocal], which is a leftover to
+// whoever judges the node; the next call makes it anew.
+func (n *Node) DropLocalOrigin(ctx context.Context) error {
+	n.localMu.Lock()
+	defer n.localMu.Unlock()
+	if n.local != nil {
+		closeSoon(n.local)
+		n.local = nil
+	}
+	// Its session may still hold it for a moment.
+	return n.until(ctx, "nobody holds the origin "+LocalOrigin,
+		"SELECT count(pg_replication_origin_drop(roname)) >= 0 FROM pg_replication_origin WHERE roname = '"+LocalOrigin+"'")
+}
+
 // No wait of the lab is longer, whatever its context allows.
 const waitLimit = time.Minute
 
