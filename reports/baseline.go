@@ -12,8 +12,12 @@ import (
 // ApplyBaseline marks the failures, and the keys that differ, that an earlier
 // report had too: they stay listed and no longer count. Nothing else is touched:
 // what could not be told stays unknown, a table whose rows differ stays
-// different, and what the earlier report cannot prove to have had counts.
+// different, and what the earlier report cannot prove to have had counts. Nil is
+// no baseline.
 func (r *Report) ApplyBaseline(old *Report) {
+	if old == nil {
+		return
+	}
 	failed := map[string]bool{}
 	for _, f := range old.Findings {
 		if f.Status == checks.Fail {

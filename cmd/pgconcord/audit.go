@@ -43,15 +43,11 @@ should hold.`,
 		o.file, o.gate = file, checks.PostJoin.String()
 		return runAudit(cmd.Context(), a, o)
 	})
-	o.plan.register(cmd.Flags())
-	o.waivers.register(cmd.Flags())
-	o.baseline.register(cmd.Flags())
-	o.connect.register(cmd.Flags(), 10*time.Minute)
+	o.live.register(cmd.Flags(), 10*time.Minute)
 	o.rows.register(cmd.Flags(), "none")
 	fs := cmd.Flags()
 	fs.StringVar(&o.joiner, "joiner", "", "the node that joined")
 	fs.StringVar(&o.source, "source", "", "the node it was copied from; without it what the plan says")
-	fs.StringVar(&o.flavour, "flavor", "", "read every node as this flavour instead of what is found there")
 	fs.DurationVar(&o.wait, "wait", 10*time.Minute, "how long to wait until all nodes are up and caught up")
 	return cmd
 }
@@ -90,7 +86,7 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 		return err
 	}
 	in := a.reportInput(plan, []string{o.file}, started)
-	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = judged.known, judged.findings, judged.facts.Cluster, judged.notes, judged.backups
+	judged.into(&in)
 	in.Joiner = o.joiner
 	if len(late) > 0 {
 		in.Incomplete = append(in.Incomplete, fmt.Sprintf("not all nodes were up and caught up within %s: %s", o.wait, strings.Join(late, "; ")))
@@ -104,9 +100,7 @@ func runAudit(ctx context.Context, a *app, o auditOptions) error {
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("audit", in)
-	if baseline != nil {
-		r.ApplyBaseline(baseline)
-	}
+	r.ApplyBaseline(baseline)
 	r.Redact(redact)
 	return a.publishRows(r, o.rows.export)
 }

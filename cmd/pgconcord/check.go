@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pgconcord/pgconcord/checks"
 	"github.com/pgconcord/pgconcord/reports"
@@ -14,18 +15,31 @@ import (
 )
 
 type checkOptions struct {
-	file     string
-	facts    string
-	flavour  string
-	gate     string
-	joiner   string
-	source   string
-	nodes    []string
-	only     []string
+	file   string
+	facts  string
+	gate   string
+	joiner string
+	source string
+	nodes  []string
+	only   []string
+	live
+}
+
+// live are the flags of every command that judges a running cluster.
+type live struct {
 	plan     planFlags
 	waivers  waiverFlags
 	baseline baselineFlags
 	connect  connectFlags
+	flavour  string
+}
+
+func (f *live) register(fs *pflag.FlagSet, statement time.Duration) {
+	f.plan.register(fs)
+	f.waivers.register(fs)
+	f.baseline.register(fs)
+	f.connect.register(fs, statement)
+	fs.StringVar(&f.flavour, "flavor", "", "read every node as this flavour instead of what is found there")
 }
 
 func newCheckCmd(a *app) *cobra.Command {
@@ -56,13 +70,9 @@ post-join after it did.`,
 		o.file = file
 		return runCheck(cmd.Context(), a, o)
 	})
-	o.plan.register(cmd.Flags())
-	o.waivers.register(cmd.Flags())
-	o.baseline.register(cmd.Flags())
-	o.connect.register(cmd.Flags(), 30*time.Second)
+	o.live.register(cmd.Flags(), 30*time.Second)
 	fs := cmd.Flags()
 	fs.StringVar(&o.facts, "facts", "", "judge the facts in this file instead of asking the nodes")
-	fs.StringVar(&o.flavour, "flavor", "", "read every node as this flavour instead of what is found there")
 	fs.StringVar(&o.gate, "gate", "", "run the checks of a join: pre-join, post-join")
 	fs.StringVar(&o.joiner, "joiner", "", "with --gate: the node that joins or joined")
 	fs.StringVar(&o.source, "source", "", "with --gate: the node it joins from; without it what the plan says")
@@ -93,13 +103,11 @@ func runCheck(ctx context.Context, a *app, o checkOptions) error {
 	if err != nil {
 		return err
 	}
-	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = judged.known, judged.findings, judged.facts.Cluster, judged.notes, judged.backups
+	judged.into(&in)
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("check", in)
-	if baseline != nil {
-		r.ApplyBaseline(baseline)
-	}
+	r.ApplyBaseline(baseline)
 	return a.publish(r)
 }
 
@@ -145,6 +153,11 @@ type judgement struct {
 	facts    *factsFile
 	notes    []string
 	backups  []checks.BackupUse
+}
+
+// into hands what was judged over to a report.
+func (j *judgement) into(in *reports.Input) {
+	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = j.known, j.findings, j.facts.Cluster, j.notes, j.backups
 }
 
 // judge runs the layout rules over the plan and the live checks over facts,

@@ -120,9 +120,7 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	}
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("compare", in)
-	if baseline != nil {
-		r.ApplyBaseline(baseline)
-	}
+	r.ApplyBaseline(baseline)
 	r.Redact(redact)
 	return a.publishRows(r, o.rows.export)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -44,13 +45,9 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 		o.file = file
 		return runReport(cmd.Context(), a, o)
 	})
-	o.plan.register(cmd.Flags())
-	o.waivers.register(cmd.Flags())
-	o.baseline.register(cmd.Flags())
-	o.connect.register(cmd.Flags(), 10*time.Minute)
+	o.live.register(cmd.Flags(), 10*time.Minute)
 	o.rows.register(cmd.Flags(), "values")
 	fs := cmd.Flags()
-	fs.StringVar(&o.flavour, "flavor", "", "read every node as this flavour instead of what is found there")
 	fs.StringVar(&o.facts, "facts", "", "judge the facts in this file instead of asking the nodes")
 	fs.BoolVar(&o.noRows, "no-rows", false, "leave the comparison out")
 	fs.DurationVar(&o.within, "within", 0, "time for the comparison; 0 is as long as it takes")
@@ -94,7 +91,7 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 		return err
 	}
 	in := a.reportInput(plan, []string{o.file}, started)
-	in.Checks, in.Findings, in.Cluster, in.Notes, in.Backups = judged.known, judged.findings, judged.facts.Cluster, judged.notes, judged.backups
+	judged.into(&in)
 	in.Profile = profile
 	if ctx.Err() == nil && !o.noRows {
 		request.Topology = plan.Topology
@@ -105,18 +102,15 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 	in.Finished = a.now()
 	in.Interrupted = ctx.Err() != nil
 	r := reports.New("report", in)
-	if baseline != nil {
-		r.ApplyBaseline(baseline)
-	}
+	r.ApplyBaseline(baseline)
 	r.Redact(redact)
+	var kept error
 	if o.history != "" {
 		r.Compare(past.reports, past.unreadable)
-		if err := a.keep(r, o); err != nil {
-			a.report = r
-			return err
-		}
+		kept = a.keep(r, o)
 	}
-	return a.publishRows(r, o.rows.export)
+	// A night whose record cannot be kept is told all the same.
+	return errors.Join(kept, a.publishRows(r, o.rows.export))
 }
 
 // keep adds the record to the history directory.
@@ -131,7 +125,7 @@ func (a *app) keep(r *reports.Report, o reportOptions) error {
 	}
 	entry, err := archive.Append(o.history, r.Finished, r.RunID, b.Bytes())
 	if err != nil {
-		return fmt.Errorf("--history %s: %w", o.history, err)
+		return fmt.Errorf("--history %s: the report was not added: %w", o.history, cause(err))
 	}
 	a.log.Info("added to the history", "file", entry.File, "sha256", entry.SHA256)
 	if o.key != "" {

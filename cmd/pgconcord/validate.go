@@ -59,8 +59,6 @@ func runValidate(ctx context.Context, a *app, o validateOptions) error {
 	in := a.reportInput(plan, o.files, started)
 	in.Checks, in.Findings = known, findings
 	r := reports.New("validate", in)
-	if baseline != nil {
-		r.ApplyBaseline(baseline)
-	}
+	r.ApplyBaseline(baseline)
 	return a.publish(r)
 }
