@@ -328,6 +328,10 @@ var (
 		"clock/skew": {
 			{"ahead", "", func(in *Input) { node1(in).ServerNow = node1(in).ServerNow.Add(3 * time.Second) }, []string{"fail dc1n1"}},
 			{"behind", "", func(in *Input) { node1(in).ServerNow = node1(in).ServerNow.Add(-3 * time.Second) }, []string{"fail dc1n1"}},
+			{"as far as the policy allows", "", func(in *Input) {
+				node1(in).ServerNow = node1(in).ServerNow.Add(3 * time.Second)
+				in.Plan.Policy.Clock.MaxSkewSeconds = 4
+			}, nil},
 			{"a slow answer proves nothing", "", func(in *Input) { node1(in).RoundTrip = 6 * time.Second }, []string{"unknown dc1n1"}},
 			{"a little", "", func(in *Input) { node1(in).ServerNow = node1(in).ServerNow.Add(time.Second) }, nil},
 			{"down", "", func(in *Input) { lose(in, "dc1n1") }, []string{"unknown dc1n1"}},
@@ -377,6 +381,10 @@ var (
 			{"old", "", func(in *Input) {
 				node1(in).Prepared = []catalog.Prepared{{GID: "x", Since: node1(in).ServerNow.Add(-time.Hour)}}
 			}, []string{"fail dc1n1: prepared transaction x"}},
+			{"older than the policy allows", "", func(in *Input) {
+				node1(in).Prepared = []catalog.Prepared{{GID: "x", Since: node1(in).ServerNow.Add(-time.Minute)}}
+				in.Plan.Policy.Prepared.MaxSeconds = 59
+			}, []string{"fail dc1n1: prepared transaction x"}},
 			{"young", "", func(in *Input) {
 				node1(in).Prepared = []catalog.Prepared{{GID: "x", Since: node1(in).ServerNow.Add(-time.Minute)}}
 			}, nil},
@@ -405,7 +413,11 @@ var (
 		"sequences/not-exhausted": {{"nearly", "", func(in *Input) {
 			v := int64(95)
 			node1(in).Sequences = []catalog.Sequence{{Schema: "s", Name: "q", Min: 1, Max: 100, Increment: 1, Last: &v}}
-		}, []string{"fail dc1n1: sequence s.q"}}, {"hidden", "", func(in *Input) {
+		}, []string{"fail dc1n1: sequence s.q"}}, {"as far as the policy allows", "", func(in *Input) {
+			v := int64(95)
+			node1(in).Sequences = []catalog.Sequence{{Schema: "s", Name: "q", Min: 1, Max: 100, Increment: 1, Last: &v}}
+			in.Plan.Policy.Sequences.MaxUsedPercent = 95
+		}, nil}, {"hidden", "", func(in *Input) {
 			node1(in).Sequences = []catalog.Sequence{{Schema: "s", Name: "q", Min: 1, Max: 100, Increment: 1, Hidden: true}}
 		}, []string{"unknown dc1n1: sequence s.q"}}},
 		"drift/settings": {{"one differs", "", func(in *Input) { node1(in).Settings["wal_level"] = "replica" }, []string{"fail " + setting + "wal_level"}}, {"hidden", "", func(in *Input) { hide(in, "dc1n1", catalog.PartSettings) }, []string{"unknown dc1n1"}}},

@@ -8,9 +8,6 @@ import (
 	"github.com/pgconcord/pgconcord/schema"
 )
 
-// maxClockSkew is where PGD's own check begins to warn.
-const maxClockSkew = 2 * time.Second
-
 // ClockSkew: the nodes' clocks agree.
 var ClockSkew = Check{
 	Name:  "clock/skew",
@@ -49,6 +46,7 @@ func clockSkew(in Input) []Finding {
 	sorted := slices.Clone(ms)
 	slices.SortStableFunc(sorted, func(a, b measure) int { return int(a.offset - b.offset) })
 	middle := sorted[(len(sorted)-1)/2]
+	limit := in.Plan.Policy.Clock.MaxSkew()
 	var out []Finding
 	for _, m := range ms {
 		off, by := m.offset-middle.offset, m.by+middle.by
@@ -58,16 +56,16 @@ func clockSkew(in Input) []Finding {
 		found := fmt.Sprintf("%s ± %s", signed(off), by.Round(time.Microsecond))
 		var f Finding
 		switch {
-		case off.Abs()-by > maxClockSkew:
+		case off.Abs()-by > limit:
 			f = fail("the clock is %s off that of %s", found, middle.name)
-		case off.Abs()+by > maxClockSkew:
+		case off.Abs()+by > limit:
 			f = unknown("the clock is %s off that of %s: the answer took too long to tell", found, middle.name)
 		case len(ms) == 1:
 			f = unknown("no other node's clock could be read to compare with")
 		default:
 			f = pass("the clock is %s off that of %s", found, middle.name)
 		}
-		f = f.evidence(found, fmt.Sprintf("within %s", maxClockSkew), "clock_timestamp(), against the tool's clock, ± half the round trip")
+		f = f.evidence(found, fmt.Sprintf("within %s", limit), "clock_timestamp(), against the tool's clock, ± half the round trip")
 		f.Subject.Node = m.name
 		out = append(out, f)
 	}

@@ -7,10 +7,6 @@ import (
 	"github.com/pgconcord/pgconcord/schema"
 )
 
-// preparedFor is how long a transaction may stay prepared before nobody is
-// believed to come back for it.
-const preparedFor = 5 * time.Minute
-
 // PreparedLeftBehind: no two-phase commit was forgotten.
 var PreparedLeftBehind = Check{
 	Name:     "prepared/left-behind",
@@ -23,14 +19,15 @@ var PreparedLeftBehind = Check{
 	Gates:    Nightly | PreJoin,
 	Subjects: allNodes,
 	Run: eachNode(func(n node) []Finding {
+		limit := n.in.Plan.Policy.Prepared.Max()
 		var out []Finding
 		for _, p := range n.f.Prepared {
 			age := n.f.ServerNow.Sub(p.Since)
-			if age <= preparedFor {
+			if age <= limit {
 				continue
 			}
 			f := fail("transaction %q of %s is prepared for %s", p.GID, p.Owner, age.Round(time.Second)).
-				evidence(p.Since.UTC().Format(time.RFC3339), "none older than "+preparedFor.String(), "pg_prepared_xacts")
+				evidence(p.Since.UTC().Format(time.RFC3339), "none older than "+limit.String(), "pg_prepared_xacts")
 			f.Subject.Object = "prepared transaction " + p.GID
 			out = append(out, f)
 		}

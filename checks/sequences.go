@@ -162,6 +162,7 @@ var SequencesNotExhausted = Check{
 	Needs:    NeedsFacts,
 	Subjects: allNodes,
 	Run: eachNode(func(n node) []Finding {
+		limit := n.in.Plan.Policy.Sequences.MaxUsed()
 		var out []Finding
 		for _, s := range n.f.Sequences {
 			if s.Hidden {
@@ -178,10 +179,10 @@ var SequencesNotExhausted = Check{
 			if s.Increment < 0 {
 				used = float64(s.Max) - float64(*s.Last)
 			}
-			if span <= 0 || used/span <= 0.9 {
+			if span <= 0 || 100*used/span <= float64(limit) {
 				continue
 			}
-			f := fail("sequence %s is at %d of %d to %d", s, *s.Last, s.Min, s.Max).evidence(fmt.Sprintf("%.1f %% used", 100*used/span), "at most 90 % used", "pg_sequence, pg_sequence_last_value()")
+			f := fail("sequence %s is at %d of %d to %d", s, *s.Last, s.Min, s.Max).evidence(fmt.Sprintf("%.1f %% used", 100*used/span), fmt.Sprintf("at most %d %% used", limit), "pg_sequence, pg_sequence_last_value()")
 			f.Subject.Object = "sequence " + s.String()
 			out = append(out, f)
 		}

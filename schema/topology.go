@@ -7,6 +7,7 @@
 package schema
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -25,6 +26,7 @@ type Topology struct {
 	Shards      map[string]DataSet    `json:"shards"`
 	Barman      map[string]Barman     `json:"barman"`
 	Joins       map[string]Join       `json:"joins"`
+	Settings    Settings              `json:"settings"`
 	Policy      Policy                `json:"policy"`
 
 	positions map[string]Position
@@ -117,16 +119,67 @@ type Join struct {
 	Method               string `json:"method"`
 	SynchronizeStructure string `json:"synchronize_structure"`
 	Empty                bool   `json:"empty"`
+	SchemaPresent        bool   `json:"schema_present"`
+	Order                int64  `json:"order"` // joins of equal order run at the same time
+	Postgres             string `json:"postgres,omitempty"`
+	BDR                  string `json:"bdr,omitempty"`
+}
+
+// Settings are server settings that the plan promises for every node; 0 says
+// nothing.
+type Settings struct {
+	MaxReplicationSlots int64 `json:"max_replication_slots"`
+	MaxWALSenders       int64 `json:"max_wal_senders"`
+	MaxWorkerProcesses  int64 `json:"max_worker_processes"`
 }
 
 // Policy holds the limits that rules and checks judge by; the defaults are
 // those of the CUE definition.
 type Policy struct {
-	MinReplicas int          `json:"min_replicas"`
-	Lag         LagPolicy    `json:"lag"`
-	Slots       SlotPolicy   `json:"slots"`
-	Backup      BackupPolicy `json:"backup"`
+	MinReplicas        int            `json:"min_replicas"`
+	MinDRReplicas      int            `json:"min_dr_replicas"`
+	MinRegionMasters   int            `json:"min_region_masters"`
+	MaxActiveRegions   int            `json:"max_active_regions"`
+	MaxNodes           int            `json:"max_nodes"`
+	MinDatacenterNodes int            `json:"min_datacenter_nodes"`
+	MaxPostgresMajors  int            `json:"max_postgres_majors"`
+	Lag                LagPolicy      `json:"lag"`
+	Slots              SlotPolicy     `json:"slots"`
+	Backup             BackupPolicy   `json:"backup"`
+	Clock              ClockPolicy    `json:"clock"`
+	Prepared           PreparedPolicy `json:"prepared"`
+	Sequences          SequencePolicy `json:"sequences"`
 }
+
+// ClockPolicy is what the clocks of two nodes may differ by. The default is
+// where PGD's own check begins to warn.
+type ClockPolicy struct {
+	MaxSkewSeconds int64 `json:"max_skew_seconds"`
+}
+
+// MaxSkew returns the limit; the default where no plan was loaded.
+func (p ClockPolicy) MaxSkew() time.Duration {
+	return time.Duration(cmp.Or(p.MaxSkewSeconds, 2)) * time.Second
+}
+
+// PreparedPolicy is how long a transaction may stay prepared before nobody is
+// believed to come back for it.
+type PreparedPolicy struct {
+	MaxSeconds int64 `json:"max_seconds"`
+}
+
+// Max returns the limit; the default where no plan was loaded.
+func (p PreparedPolicy) Max() time.Duration {
+	return time.Duration(cmp.Or(p.MaxSeconds, 300)) * time.Second
+}
+
+// SequencePolicy is what may be used up of a sequence.
+type SequencePolicy struct {
+	MaxUsedPercent int `json:"max_used_percent"`
+}
+
+// MaxUsed returns the limit in percent; the default where no plan was loaded.
+func (p SequencePolicy) MaxUsed() int { return cmp.Or(p.MaxUsedPercent, 90) }
 
 // LagPolicy is the replication lag above which no node joins and no replica
 // counts as caught up.
