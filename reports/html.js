@@ -2,7 +2,7 @@
   "use strict";
   document.documentElement.classList.add("js");
   // Where a row becomes a block, on a phone, each cell says what it is.
-  [].forEach.call(document.querySelectorAll(".card.scroll > table:not(.matrix)"), function (t) {
+  [].forEach.call(document.querySelectorAll(".card.scroll > table:not(.matrix), .diff table"), function (t) {
     var heads = [].map.call(t.querySelectorAll("thead th"), function (h) { return h.textContent; });
     t.classList.add("stack");
     [].forEach.call(t.querySelectorAll("tbody tr"), function (r) {

@@ -55,6 +55,18 @@ func (p *page) history(r *Report) {
 			}
 		}
 	}
+	for _, t := range h.Oldest {
+		if t.FirstDiffered != nil {
+			p.para("  - ", fmt.Sprintf("%s (%s): rows differ since %s", clean(t.Table), clean(t.DataSet), t.FirstDiffered.UTC().Format(time.DateOnly)))
+		}
+	}
+	for _, t := range notComparedNow(h) {
+		last := "never"
+		if t.Compared != nil {
+			last = "last on " + t.Compared.UTC().Format(time.DateOnly)
+		}
+		p.para("  - ", fmt.Sprintf("%s (%s): not compared in full in this run, %s", clean(t.Table), clean(t.DataSet), last))
+	}
 	if len(h.Missing) > 0 {
 		p.para("  - ", "no report of "+listed(h.Missing, 7))
 	}
