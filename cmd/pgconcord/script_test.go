@@ -16,18 +16,19 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
-		"pgconcord": func() {
-			a := newApp()
-			a.version, a.runID = "1.0.0-test", "0123456789abcdef"
-			now := time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)
-			if at, err := time.Parse(time.RFC3339, os.Getenv("NIGHT")); err == nil { // a script of several nights
-				now, a.runID = at, fmt.Sprintf("%016x", at.Unix())
-			}
-			a.now = func() time.Time { return now }
-			os.Exit(a.run(os.Args[1:]))
-		},
-	})
+	run := func() {
+		a := newApp()
+		a.version, a.runID = "1.0.0-test", "0123456789abcdef"
+		now := time.Date(2026, 11, 21, 1, 0, 0, 0, time.UTC)
+		if at, err := time.Parse(time.RFC3339, os.Getenv("NIGHT")); err == nil { // a script of several nights
+			now, a.runID = at, fmt.Sprintf("%016x", at.Unix())
+		}
+		a.now = func() time.Time { return now }
+		os.Exit(a.run(os.Args[1:]))
+	}
+	// The live scripts have the program as its users have it under the first
+	// name, and this one, whose clock they set, under the second.
+	testscript.Main(m, map[string]func(){"pgconcord": run, "pgconcord-at-night": run})
 }
 
 // The scripts run the program as its users do. What needs no server is beside
