@@ -51,22 +51,15 @@ func (r *Result) sound() error {
 // nothing else. Rows read keep the earlier result's coverage; what it had cut
 // off cannot be rechecked and keeps its table incomplete.
 func Recheck(ctx context.Context, req Request, earlier *Result) (*Result, error) {
-	req = req.defaults()
-	if err := req.check(ctx); err != nil {
-		return nil, err
-	}
 	if err := earlier.sound(); err != nil {
 		return nil, err
 	}
-	out := &Result{Started: time.Now().UTC(), Mode: req.Mode, Policy: req.Policy.String(), Tables: []Table{}}
-	r := &run{req: req, origins: map[string]map[int64]string{}}
-	r.open(ctx)
-	defer r.close()
-	tasks, reasons, err := planTables(req, r.surveys, r.failed)
+	r, tasks, out, err := begin(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	out.Reasons = reasons
+	defer r.close()
+	req = r.req
 	for _, why := range earlier.Reasons {
 		out.Reasons = append(out.Reasons, "the earlier result was incomplete: "+why)
 	}
@@ -120,6 +113,7 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 	out.Key, out.Columns, out.Left = names(s.key), names(s.columns), s.left
 	out.Counts, out.Diffs, out.Cut, out.Where = Counts{}, nil, 0, r.where(t)
 	out.Reasons = slices.Concat(t.reasons, s.reasons)
+	r.notes = &notes{}
 	out.Notes = []string{fmt.Sprintf("only the %d keys of an earlier result were read again", len(old.Diffs))}
 	for _, n := range t.nodes {
 		if why, ok := t.absent[n]; ok {
@@ -174,6 +168,7 @@ func (r *run) again(ctx context.Context, t *task, old Table) Table {
 			out.Reasons = append(out.Reasons, err.Error())
 		}
 	}
+	out.Notes = append(out.Notes, r.notes.all()...)
 	out.judge()
 	return out
 }

@@ -29,22 +29,9 @@ type bucketRows struct {
 // sep parts the texts of a key's columns; texts in PostgreSQL cannot hold it.
 const sep = "\x00"
 
-// drill reads keys and digests of the rows in differing buckets from all nodes
-// at once, and hands over the keys on which they differ. It holds one bucket a
-// node in memory.
-func drill(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, add func(suspect) error) error {
-	size := drillHashed
-	if qs[0].buckets.width > 0 {
-		size = drillRanges
-	}
-	for chunk := range slices.Chunk(bad, size) {
-		if err := drillChunk(ctx, sessions, qs, chunk, add); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
+// drillChunk reads keys and digests of the rows in differing buckets from all
+// nodes at once, and hands over the keys on which they differ. It holds one
+// bucket a node in memory.
 func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, add func(suspect) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	streams := make([]chan bucketRows, len(sessions))

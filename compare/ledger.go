@@ -1,38 +1,91 @@
 package compare
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
-	"maps"
 	"os"
-	"slices"
-	"strings"
 	"sync"
+	"time"
 )
 
-// Ledger is an append-only file of the tables that a comparison has finished,
-// one JSON document a line, synced line by line. Its first line holds what was
-// asked for: a run with other settings must not go on with it.
+// Ledger is an append-only file of what a comparison has done: every chunk that
+// was read, and every table that is finished. It has one JSON document a line,
+// each with its checksum. The first line holds what was asked for: a run with
+// other settings must not go on with it.
 type Ledger struct {
-	mu    sync.Mutex
-	file  *os.File
-	known map[string]Table // by data set and qualified name
+	mu     sync.Mutex
+	file   *os.File
+	synced time.Time
+	dirty  bool
+	tables map[string]Table         // finished, by label
+	plans  map[string]planRecord    // by label, of tables that are not
+	read   map[string][]chunkRecord // by label and node
 }
 
 // ledgerFormat rises when an old ledger cannot be gone on with.
-const ledgerFormat = 2 // 1: could hold a match of rows whose keys a cast had cut
+const ledgerFormat = 3 // 1: could hold a match of rows whose keys a cast had cut; 2: knew no chunks
 
-// header is a ledger's first line. Nothing of it is secret.
+// syncEvery bounds how often the file is synced: tiny tables are done faster
+// than that. What a kill leaves unsynced is kept by the system; what a crash of
+// the machine takes is read again.
+const syncEvery = 100 * time.Millisecond
+
+// line is one line of a ledger; one of its members is set.
+type line struct {
+	Sum    uint32          `json:"sum"` // CRC-32C of what follows
+	Header json.RawMessage `json:"header,omitempty"`
+	Plan   json.RawMessage `json:"plan,omitempty"`
+	Chunk  json.RawMessage `json:"chunk,omitempty"`
+	Void   json.RawMessage `json:"void,omitempty"`
+	Table  json.RawMessage `json:"table,omitempty"`
+}
+
+func (l line) checksum() uint32 {
+	h := crc32.New(crc32.MakeTable(crc32.Castagnoli))
+	for _, part := range []json.RawMessage{l.Header, l.Plan, l.Chunk, l.Void, l.Table} {
+		_, _ = h.Write(part)
+		_, _ = h.Write([]byte{0})
+	}
+	return h.Sum32()
+}
+
+// header is what was asked for. Nothing of it is secret.
 type header struct {
 	Format   int               `json:"format"`
 	Settings map[string]string `json:"settings"`
+}
+
+// planRecord says how a table is read; all chunks of it before do not count.
+type planRecord struct {
+	Table  string `json:"table"`
+	Method string `json:"method"`
+	Width  int64  `json:"width,omitempty"` // of buckets
+	Count  int64  `json:"count,omitempty"`
+}
+
+// chunkRecord is a chunk that was read.
+type chunkRecord struct {
+	Table     string        `json:"table"`
+	Node      string        `json:"node"`
+	Relation  string        `json:"relation"`
+	File      string        `json:"file"`
+	Range     Range         `json:"range"`
+	Statement string        `json:"statement"` // digest of its SQL
+	Snapshot  Snapshot      `json:"snapshot"`
+	Rows      int64         `json:"rows"`
+	Bytes     int64         `json:"bytes"`
+	Took      time.Duration `json:"took"`
+	Parts     []byte        `json:"parts"` // digests by bucket
+}
+
+// voidRecord says that what was read of a table on a node does not count.
+type voidRecord struct {
+	Table string `json:"table"`
+	Node  string `json:"node"`
 }
 
 // OpenLedger creates the ledger of a request, or with resume goes on with one.
@@ -56,11 +109,11 @@ func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
-	l := &Ledger{file: f, known: map[string]Table{}}
+	l := &Ledger{file: f, tables: map[string]Table{}, plans: map[string]planRecord{}, read: map[string][]chunkRecord{}}
 	if resume {
 		err = l.load(want)
 	} else {
-		err = l.append(want)
+		err = l.append("header", want)
 	}
 	if err != nil {
 		_ = f.Close()
@@ -69,86 +122,32 @@ func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
 	return l, nil
 }
 
-// fingerprint names every setting that shapes a result.
-func fingerprint(req Request) map[string]string {
-	m := map[string]string{
-		"mode": string(req.Mode), "where": req.Where, "policy": req.Policy.String(),
-		"shards": strings.Join(req.Shards, " "), "tables": strings.Join(req.Tables, " "), "nodes": strings.Join(req.Nodes, " "),
-		"excluded columns": strings.Join(req.ExcludeColumns, " "), "common columns": fmt.Sprint(req.CommonColumns), "static": fmt.Sprint(req.Static),
-		"sample": fmt.Sprint(req.SampleLimit), "rows per bucket": fmt.Sprint(req.BucketRows),
-	}
-	if req.Topology == nil {
-		return m
-	}
-	for _, name := range req.Topology.NodeNames() {
-		m["node "+name] = req.Topology.Nodes[name].Address()
-	}
-	for name, d := range req.Topology.DataSets() {
-		b, _ := json.Marshal(d)
-		sum := sha256.Sum256(b)
-		m["data set "+name] = hex.EncodeToString(sum[:8])
-	}
-	return m
-}
-
-// load reads what is done. A last line that was cut off by the end of the
-// process is dropped from the file.
-func (l *Ledger) load(want header) error {
-	r := bufio.NewReader(l.file)
-	whole := int64(0)
-	for n := 0; ; n++ {
-		line, err := r.ReadBytes('\n')
-		if err != nil { // also a line without its end
-			break
-		}
-		if n == 0 {
-			var got header
-			if err := json.Unmarshal(line, &got); err != nil || got.Format != want.Format {
-				return refuse("%s is no ledger that this version can go on with", l.file.Name())
-			}
-			if diff := changed(got.Settings, want.Settings); diff != "" {
-				return refuse("the settings are not those of %s: %s", l.file.Name(), diff)
-			}
-		} else {
-			var t Table
-			d := json.NewDecoder(bytes.NewReader(line))
-			if d.Decode(&t) != nil {
-				return refuse("%s is damaged in line %d", l.file.Name(), n+1)
-			}
-			l.known[ledgerKey(t.DataSet, t.Schema, t.Name)] = t
-		}
-		whole += int64(len(line))
-	}
-	if whole == 0 {
-		return l.append(want) // it was ended before its first line was whole
-	}
-	return l.file.Truncate(whole)
-}
-
-// changed says how two sets of settings differ, "" when they do not.
-func changed(old, now map[string]string) string {
-	var out []string
-	keys := maps.Clone(old)
-	maps.Copy(keys, now)
-	for _, k := range slices.Sorted(maps.Keys(keys)) {
-		if old[k] != now[k] {
-			out = append(out, fmt.Sprintf("%s was %q and is %q", k, old[k], now[k]))
-		}
-	}
-	return strings.Join(out, "; ")
-}
-
-func ledgerKey(dataSet, schema, name string) string {
-	return dataSet + "\x00" + qualified(schema, name)
-}
-
-func (l *Ledger) append(v any) error {
+// append writes a line, and syncs the file unless that was just done.
+func (l *Ledger) append(kind string, v any) error {
 	b, err := json.Marshal(v)
+	var x line
+	switch kind {
+	case "header":
+		x.Header = b
+	case "plan":
+		x.Plan = b
+	case "chunk":
+		x.Chunk = b
+	case "void":
+		x.Void = b
+	case "table":
+		x.Table = b
+	}
+	x.Sum = x.checksum()
+	if err == nil {
+		b, err = json.Marshal(x)
+	}
 	if err == nil {
 		_, err = l.file.Write(append(b, '\n'))
+		l.dirty = true
 	}
-	if err == nil {
-		err = l.file.Sync()
+	if err == nil && time.Since(l.synced) > syncEvery {
+		err = l.sync()
 	}
 	if err != nil {
 		return fmt.Errorf("write the ledger: %w", err)
@@ -156,31 +155,103 @@ func (l *Ledger) append(v any) error {
 	return nil
 }
 
-// done returns what the ledger has of a task. What was incomplete is done anew.
+func (l *Ledger) sync() error {
+	l.synced, l.dirty = time.Now(), false
+	return l.file.Sync()
+}
+
+// done returns what the ledger has of a finished task.
 func (l *Ledger) done(t *task) (Table, bool) {
 	if l == nil {
 		return Table{}, false
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	table, ok := l.known[ledgerKey(t.dataSet, t.schema, t.name)]
+	table, ok := l.tables[t.label()]
 	return table, ok
 }
 
-// record adds a finished table, unless it is incomplete.
-func (l *Ledger) record(t Table) error {
-	if l == nil || t.Verdict == Incomplete {
+// record adds a finished table. One that is incomplete is not finished: its
+// chunks are gone on with.
+func (l *Ledger) record(t *task, table Table) error {
+	if l == nil || table.Verdict == Incomplete {
 		return nil
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.append(t)
+	return l.append("table", table)
 }
 
-// Close closes the file.
+// planned returns how a table that is not finished was begun.
+func (l *Ledger) planned(t *task) (planRecord, bool) {
+	if l == nil {
+		return planRecord{}, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, ok := l.plans[t.label()]
+	return p, ok
+}
+
+// plan begins a table anew.
+func (l *Ledger) plan(t *task, m method, b buckets) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for n := range t.on {
+		delete(l.read, chunksOf(t.label(), n))
+	}
+	return l.append("plan", planRecord{Table: t.label(), Method: m.name, Width: b.width, Count: b.count})
+}
+
+// chunks hands over what was read of a task on a node.
+func (l *Ledger) chunks(t *task, node string) []chunkRecord {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	k := chunksOf(t.label(), node)
+	out := l.read[k]
+	delete(l.read, k)
+	return out
+}
+
+// chunk adds one.
+func (l *Ledger) chunk(c chunkRecord) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.append("chunk", c)
+}
+
+// void says that the chunks of a task on a node do not count any more.
+func (l *Ledger) void(t *task, node string) error {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.read, chunksOf(t.label(), node))
+	return l.append("void", voidRecord{t.label(), node})
+}
+
+// Close syncs and closes the file.
 func (l *Ledger) Close() error {
 	if l == nil {
 		return nil
 	}
-	return l.file.Close()
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var err error
+	if l.dirty {
+		err = l.sync()
+	}
+	return errors.Join(err, l.file.Close())
 }
+
+func chunksOf(label, node string) string { return label + "\x00" + node }

@@ -31,18 +31,12 @@ type Planned struct {
 
 // Look plans a request without reading a row of any table.
 func Look(ctx context.Context, req Request) (*Preview, error) {
-	req = req.defaults()
-	if err := req.check(ctx); err != nil {
-		return nil, err
-	}
-	r := &run{req: req, origins: map[string]map[int64]string{}}
-	r.open(ctx)
-	defer r.close()
-	tasks, reasons, err := planTables(req, r.surveys, r.failed)
+	r, tasks, result, err := begin(ctx, req)
 	if err != nil {
 		return nil, err
 	}
-	out := &Preview{Tables: []Planned{}, Reasons: reasons}
+	defer r.close()
+	out := &Preview{Tables: []Planned{}, Reasons: result.Reasons}
 	for _, n := range slices.Sorted(maps.Keys(r.failed)) { // those that no table tells of
 		if len(req.Nodes) > 0 && !slices.Contains(req.Nodes, n) {
 			continue
@@ -53,7 +47,7 @@ func Look(ctx context.Context, req Request) (*Preview, error) {
 	}
 	for _, t := range tasks {
 		oldest, mixed := r.versions()
-		s := align(req, t, oldest, mixed)
+		s := align(r.req, t, oldest, mixed)
 		nodes := slices.Sorted(maps.Keys(t.on))
 		p := Planned{DataSet: t.dataSet, Schema: t.schema, Name: t.name, Nodes: nodes, Key: names(s.key), Columns: names(s.columns), Left: s.left,
 			Where: r.where(t), Notes: slices.Concat(t.notes, s.notes), Reasons: slices.Concat(t.reasons, s.reasons)}

@@ -40,7 +40,7 @@ type Request struct {
 	Policy         Policy        // how a majority is found; zero: simple majority
 	SampleLimit    int           // differences listed with evidence per table; default 1000
 	BucketRows     int           // rows per bucket; default 1000
-	MaxConnections int           // to one node; default 2, of which one is used today
+	MaxConnections int           // to one node; default 2: a big table is read over all of them
 	ChunkPages     int           // pages of a big table that the first statement reads; default 65536, 512 MB
 	FenceTimeout   time.Duration // default 1 min
 	Rounds         int           // rechecks of a suspect that goes on changing; default 6
@@ -66,7 +66,7 @@ type Request struct {
 
 // Event reports progress.
 type Event struct {
-	Phase       string // "plan", "scan", "drill", "fence", "recheck", "done"
+	Phase       string // "scan", "drill", "fence", "recheck", "wait: …"
 	Table       string // "shard1: schema.table"
 	Node        string
 	TablesDone  int
@@ -97,6 +97,9 @@ func (r Request) defaults() Request {
 	}
 	if r.ChunkPages <= 0 {
 		r.ChunkPages = 1 << 16
+	}
+	if r.MaxConnections <= 0 {
+		r.MaxConnections = 2
 	}
 	if r.FenceTimeout <= 0 {
 		r.FenceTimeout = time.Minute

@@ -70,16 +70,17 @@ type Table struct {
 
 // Coverage says what was read of a table on one node.
 type Coverage struct {
-	Node    string        `json:"node"`
-	Rows    int64         `json:"rows"`
-	Buckets int           `json:"buckets"`
-	Chunks  int           `json:"chunks"` // statements that the table was read in, all in one snapshot
-	Bytes   int64         `json:"bytes"`  // of digests that the node sent
-	Digest  string        `json:"digest"` // of the whole table, hex
-	LSN     string        `json:"lsn"`    // the node's WAL position at the snapshot
-	At      time.Time     `json:"at"`     // the node's clock at the snapshot
-	Took    time.Duration `json:"took"`
-	Error   string        `json:"error,omitempty"` // why it was not read
+	Node      string        `json:"node"`
+	Rows      int64         `json:"rows"`
+	Buckets   int           `json:"buckets"`
+	Chunks    int           `json:"chunks"`              // parts that the table was read in
+	Snapshots int           `json:"snapshots,omitempty"` // that it was read in, when it took several
+	Bytes     int64         `json:"bytes"`               // of digests that the node sent
+	Digest    string        `json:"digest"`              // of the whole table, hex
+	LSN       string        `json:"lsn"`                 // the node's WAL position at the first snapshot
+	At        time.Time     `json:"at"`                  // the node's clock at the first snapshot
+	Took      time.Duration `json:"took"`
+	Error     string        `json:"error,omitempty"` // why it was not read
 }
 
 // Counts of suspects by what became of them.

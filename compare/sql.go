@@ -152,6 +152,29 @@ func (q statements) scan(condition string) string {
 	return "SELECT b, CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
 }
 
+// reading returns the statements of one piece of the table.
+func (q statements) reading(p *piece) statements {
+	q.from = p.relation + " AS t"
+	if p.only {
+		q.from = "ONLY " + q.from
+	}
+	return q
+}
+
+// moved returns the query of the rows, as bucket and key, whose transaction may
+// not have been over in a snapshot with that xmin.
+func (q statements) moved(condition string, xmin int64) string {
+	young := fmt.Sprintf("age(t.xmin) <= age('%d'::xid)", uint32(xmin))
+	if condition != "" {
+		young = condition + " AND " + young
+	}
+	keys := ""
+	for i := range q.shape.key {
+		keys += fmt.Sprintf(", k%d", i+1)
+	}
+	return "SELECT b" + keys + " FROM (" + q.rows(true, young) + ") r"
+}
+
 // What tells one version of a row from another, and one set of versions of
 // equal rows from another.
 const (

@@ -13,31 +13,36 @@ import (
 
 // buckets chooses how to cut the table, from the estimates of all nodes and,
 // for an integer key, its smallest and largest value on any of them.
-func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (buckets, error) {
+func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (buckets, spread, error) {
 	sp := spread{known: ranged(s)}
-	found := make([]spread, len(nodes))
-	g, gctx := errgroup.WithContext(ctx)
-	for i, n := range nodes {
-		v := r.surveys[n]
+	for _, n := range nodes {
 		sp.rows = max(sp.rows, t.on[n].estimate())
-		if !sp.known {
-			continue
-		}
-		g.Go(func() error {
-			k := "t." + ident(s.key[0].name)
-			q := newStatements(t, v, s, native, r.req.Mode, "", buckets{})
-			return v.session.Read(gctx, "read the smallest and largest key", func(ctx context.Context, tx pgx.Tx) error {
-				var lo, hi *int64
-				err := tx.QueryRow(ctx, fmt.Sprintf("SELECT min(%s)::int8, max(%s)::int8 FROM %s", k, k, q.from)).Scan(&lo, &hi)
-				if err == nil && lo != nil {
-					found[i] = spread{known: true, min: *lo, max: *hi}
-				}
-				return err
-			})
-		})
 	}
-	if err := g.Wait(); err != nil {
-		return buckets{}, err
+	if !sp.known {
+		return newBuckets(s, sp, r.req.BucketRows), sp, nil
+	}
+	found := make([]spread, len(nodes))
+	err := r.persist(ctx, nodes, func() error {
+		g, gctx := errgroup.WithContext(ctx)
+		for i, n := range nodes {
+			g.Go(func() error {
+				v := r.surveys[n]
+				k := "t." + ident(s.key[0].name)
+				q := newStatements(t, v, s, native, r.req.Mode, "", buckets{})
+				return v.session.Read(gctx, "read the smallest and largest key", func(ctx context.Context, tx pgx.Tx) error {
+					var lo, hi *int64
+					err := tx.QueryRow(ctx, fmt.Sprintf("SELECT min(%s)::int8, max(%s)::int8 FROM %s", k, k, q.from)).Scan(&lo, &hi)
+					if err == nil && lo != nil {
+						found[i] = spread{known: true, min: *lo, max: *hi}
+					}
+					return err
+				})
+			})
+		}
+		return g.Wait()
+	})
+	if err != nil {
+		return buckets{}, sp, err
 	}
 	first := true
 	for _, f := range found {
@@ -51,24 +56,7 @@ func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (b
 	if first {
 		sp.known = false
 	}
-	return newBuckets(s, sp, r.req.BucketRows), nil
-}
-
-// scan reads the table on all nodes at once.
-func (r *run) scan(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets) ([]scanned, error) {
-	all := make([]scanned, len(nodes))
-	r.event("scan", t, "", 0, 0)
-	var g errgroup.Group
-	for i, n := range nodes {
-		g.Go(func() error {
-			v := r.surveys[n]
-			q := newStatements(t, v, s, m, r.req.Mode, r.req.Where, b)
-			all[i] = r.scanNode(ctx, v.session, v, t.on[n], q, func(rows int64) { r.event("scan", t, n, rows, 0) })
-			return nil
-		})
-	}
-	_ = g.Wait()
-	return all, ctx.Err()
+	return newBuckets(s, sp, r.req.BucketRows), sp, nil
 }
 
 // readOrigins reads the names of every node's origins once.

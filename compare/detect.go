@@ -1,0 +1,339 @@
+package compare
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// detection reads one table on one node: it cuts it into jobs, has a runner run
+// them, and puts what they give together. What was read in one snapshot is
+// consistent by itself. When it took several, a row may have moved between them
+// from a part that was still to be read to one that had been: see moved.go.
+type detection struct {
+	r      *run
+	t      *task
+	shape  *shape
+	node   string
+	survey *survey
+	q      statements
+	spread spread
+	note   func(string)
+
+	mu      sync.Mutex
+	pieces  []*piece
+	steps   map[string]int64 // size of the next chunk, by how it is cut
+	chunks  []chunk
+	parts   map[int64]part
+	moved   moved
+	swept   *Snapshot // of the pass that found them
+	epoch   int       // rises when what was read is thrown away
+	rows    int64
+	bytes   int64
+	resumed int // chunks out of the ledger
+	attempt int
+	began   time.Time
+	taken   int64 // rows that this process read
+}
+
+// chunk is a job that is done.
+type chunk struct {
+	relation string
+	file     string
+	part     Range
+	snapshot Snapshot
+	rows     int64
+}
+
+// chunkTarget is the time that the size of the next chunk aims at, so that no
+// statement is long.
+const chunkTarget = 15 * time.Second
+
+// The smallest chunks that a statement timeout is answered with.
+const (
+	minPages = 8
+	minKeys  = 500
+)
+
+func (r *run) detect(ctx context.Context, d *detection) scanned {
+	d.began, d.steps, d.parts = time.Now(), map[string]int64{}, map[int64]part{}
+	err := d.resume(ctx)
+	if err == nil {
+		err = d.all(ctx)
+	}
+	out := scanned{parts: d.parts, moved: d.moved, err: err, coverage: Coverage{Node: d.node, Rows: d.rows, Bytes: d.bytes, Buckets: len(d.parts), Chunks: len(d.chunks), Took: time.Since(d.began)}}
+	c := &out.coverage
+	for i, ch := range d.chunks { // what was true when the first of them was read is what holds for all
+		if s := ch.snapshot; i == 0 || s.At.Before(c.At) {
+			c.LSN, c.At = s.LSN, s.At
+		}
+	}
+	if n := len(d.snapshots()); n > 1 {
+		c.Snapshots = n
+	}
+	if d.resumed > 0 {
+		d.note(fmt.Sprintf("%s: %d of its %d chunks were read by an earlier run and taken from its ledger", d.node, d.resumed, len(d.chunks)))
+	}
+	if err != nil {
+		c.Error = err.Error()
+		return out
+	}
+	c.Digest = total(out.parts, d.q.method.lanes)
+	return out
+}
+
+// all reads the table, again and again where something came between.
+func (d *detection) all(ctx context.Context) error {
+	for failures, last := 0, 0; ; {
+		err := d.try(ctx)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if len(d.chunks) > last {
+			failures = 0 // it got on
+		}
+		last = len(d.chunks)
+		failures++
+		again, why := d.r.transient(err)
+		if !again {
+			return err
+		}
+		if failures >= maxAttempts || d.attempt >= 100 {
+			return fmt.Errorf("given up after %d attempts: %w", failures, err)
+		}
+		if why != "" {
+			d.note(fmt.Sprintf("%s: read on after %s", d.node, why))
+		}
+		if err := d.r.mend(ctx, d.node, failures); err != nil {
+			return err
+		}
+	}
+}
+
+// try reads what is still to be read in one attempt.
+func (d *detection) try(ctx context.Context) error {
+	d.attempt++
+	if err := d.plan(ctx); err != nil {
+		return err
+	}
+	pending := slices.ContainsFunc(d.pieces, func(p *piece) bool { return len(p.pending) > 0 })
+	if pending && len(d.chunks) > 0 && len(d.shape.key) == 0 {
+		if err := d.void("rows without a key cannot be followed from one snapshot to another"); err != nil {
+			return err
+		}
+	}
+	if !pending && len(d.snapshots()) < 2 {
+		return nil
+	}
+	g := d.group()
+	defer d.r.runner.End(g.ID)
+	if err := d.work(ctx, g, false); err != nil {
+		return err
+	}
+	if len(d.snapshots()) < 2 {
+		return nil
+	}
+	return d.sweep(ctx, g)
+}
+
+func (d *detection) group() Group {
+	g := Group{ID: fmt.Sprintf("%s @%s #%d", d.t.label(), d.node, d.attempt), Label: d.t.label(), Settings: scanSettings(d.survey.version)}
+	if table := d.t.qualified(); d.pieces[0].relation != table || len(d.pieces) > 1 {
+		g.Root, g.Relations = table, []string{table}
+	}
+	chunks := int64(0)
+	for _, p := range d.pieces {
+		g.Relations = append(g.Relations, p.relation)
+		for _, r := range p.pending {
+			chunks += 1 + p.length(r)/max(d.steps[p.by], 1)
+		}
+	}
+	g.Several = chunks > 2 && d.r.runner.Width(d.node) > 1
+	return g
+}
+
+// work runs jobs until nothing is left to read, or one of them fails; then those
+// under way are still finished.
+func (d *detection) work(ctx context.Context, g Group, moved bool) error {
+	workers := 1
+	if g.Several {
+		workers = d.r.runner.Width(d.node)
+	}
+	var all errgroup.Group
+	failed := false
+	begin := d.epoch
+	for range workers {
+		all.Go(func() error {
+			for {
+				d.mu.Lock()
+				p, part, ok := d.next()
+				if failed || moved && d.epoch != begin {
+					ok = false
+				}
+				epoch := d.epoch
+				var j Job
+				if ok {
+					j = d.job(g, p, part, moved)
+				}
+				d.mu.Unlock()
+				if !ok {
+					return nil
+				}
+				out, err := d.r.runner.Run(ctx, j)
+				if err == nil {
+					err = d.done(ctx, p, part, out, epoch, moved)
+				} else {
+					err = d.missed(p, part, epoch, err)
+				}
+				if err != nil {
+					d.mu.Lock()
+					failed = true
+					d.mu.Unlock()
+					return err
+				}
+			}
+		})
+	}
+	return all.Wait()
+}
+
+// next takes the next chunk off what is to be read.
+func (d *detection) next() (*piece, Range, bool) {
+	for _, p := range d.pieces {
+		if len(p.pending) > 0 {
+			chunk, rest := p.cut(p.pending[0], d.steps[p.by])
+			p.pending = append(rest, p.pending[1:]...)
+			return p, chunk, true
+		}
+	}
+	return nil, Range{}, false
+}
+
+func (d *detection) job(g Group, p *piece, part Range, moved bool) Job {
+	q := d.q.reading(p)
+	j := Job{ID: fmt.Sprintf("%s @%s %s %s", d.t.label(), d.node, p.relation, part), Node: d.node, Table: qualified(d.t.schema, d.t.name), Group: g, Relation: p.relation,
+		Range: part, Lanes: q.method.lanes, Savepoint: p.by != "" && p.size > 1024, Moved: moved}
+	if moved {
+		j.ID, j.Keys, j.SQL = "moved "+j.ID, len(d.shape.key), q.moved(part.condition(d.shape), d.oldest())
+		return j
+	}
+	j.SQL = q.scan(part.condition(d.shape))
+	return j
+}
+
+// done takes a job's output.
+func (d *detection) done(ctx context.Context, p *piece, part Range, out Output, epoch int, moved bool) error {
+	d.mu.Lock()
+	if epoch != d.epoch {
+		d.mu.Unlock()
+		return nil // of what was thrown away meanwhile
+	}
+	d.adapt(p, part, out)
+	if why := d.conflict(p.relation, out); why != "" {
+		err := d.void(why)
+		d.mu.Unlock()
+		if moved && err == nil {
+			err = errAgain
+		}
+		return err
+	}
+	if moved {
+		defer d.mu.Unlock()
+		d.moved.join(out.moved)
+		return d.inOrder(out.Snapshot)
+	}
+	ch := chunk{relation: p.relation, file: out.File, part: part, snapshot: out.Snapshot, rows: out.Rows}
+	err := d.r.req.Ledger.chunk(d.record(ch, out))
+	if err == nil {
+		d.add(ch, out.parts, out.Bytes)
+		d.taken += out.Rows
+	}
+	rows, took := d.taken, time.Since(d.began)
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	d.r.advance(d.t, d.node, out.Rows)
+	if !d.left() {
+		return nil
+	}
+	return d.r.throttle(ctx, rows, took)
+}
+
+func (d *detection) left() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.ContainsFunc(d.pieces, func(p *piece) bool { return len(p.pending) > 0 })
+}
+
+// add counts a chunk.
+func (d *detection) add(c chunk, parts map[int64]part, bytes int64) {
+	d.chunks = append(d.chunks, c)
+	addParts(d.parts, parts)
+	d.rows += c.rows
+	d.bytes += bytes
+}
+
+// adapt chooses the size of the next chunk by the time that one took.
+func (d *detection) adapt(p *piece, part Range, out Output) {
+	step := d.steps[p.by]
+	if p.by == "" || p.length(part) < step { // a rest tells little
+		return
+	}
+	target := min(chunkTarget, d.r.req.Settings.StatementTimeout/4)
+	took := max(out.Took, time.Millisecond)
+	next := max(min(1024, step), min(step*2, max(step/2, int64(float64(step)*float64(target)/float64(took)))))
+	if rate := d.r.req.MaxRate; rate > 0 && out.Rows > 0 {
+		// Waits between chunks are short ones, so that the session is not ended for idleness.
+		next = min(next, max(1, int64(float64(step)*float64(rate)*5/float64(out.Rows))))
+	}
+	d.steps[p.by] = next
+}
+
+// missed gives back a chunk that was not read. Was it too big for the statement
+// timeout, smaller ones follow.
+func (d *detection) missed(p *piece, part Range, epoch int, err error) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if epoch != d.epoch {
+		return err
+	}
+	p.pending = append([]Range{part}, p.pending...)
+	if !timedOut(err) {
+		return err
+	}
+	least := map[string]int64{byPages: minPages, byKeys: minKeys}[p.by]
+	length := min(p.length(part), d.steps[p.by])
+	if p.by == "" || length <= least {
+		return fmt.Errorf("%w (%s cannot be read in smaller parts)", err, part.describe())
+	}
+	d.steps[p.by] = min(d.steps[p.by], max(least, length/4))
+	d.note(fmt.Sprintf("%s: a statement ran into its timeout; it is read in smaller parts", d.node))
+	if p.size > 1024 { // the snapshot was kept: see Job.Savepoint
+		return nil
+	}
+	return errAgain
+}
+
+func (r Range) describe() string {
+	switch r.By {
+	case byPages:
+		return "its pages " + r.String()[len(byPages):]
+	case byKeys:
+		return "its keys " + r.String()[len(byKeys):]
+	}
+	return "it"
+}
+
+// hash tells whether a chunk of an earlier run was read by the statement that
+// would read it now.
+func (d *detection) hash() string {
+	sum := sha256.Sum256([]byte(d.q.scan("")))
+	return hex.EncodeToString(sum[:8])
+}

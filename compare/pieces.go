@@ -1,0 +1,207 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// piece is a relation that detection reads for a table: the table itself, or
+// one of its partitions.
+type piece struct {
+	relation string // qualified
+	only     bool   // without what inherits from it
+	by       string // how it is cut: see Range
+	size     int64  // pages, when it was listed
+	min, max int64  // of the keys, when it is cut by them
+	pending  []Range
+}
+
+// whole is all of the piece.
+func (p *piece) whole() Range {
+	switch p.by {
+	case byPages:
+		return Range{By: byPages, Last: true}
+	case byKeys:
+		return Range{By: byKeys, From: math.MinInt64, Last: true}
+	}
+	return Range{Last: true}
+}
+
+// The ways in which a relation is cut.
+const (
+	byPages = "pages"
+	byKeys  = "keys"
+)
+
+// condition returns the SQL of a range, "" for all.
+func (r Range) condition(s *shape) string {
+	from, to := "", ""
+	switch r.By {
+	case byPages:
+		if r.From > 0 {
+			from = fmt.Sprintf("t.ctid >= '(%d,0)'::tid", r.From)
+		}
+		if !r.Last {
+			to = fmt.Sprintf("t.ctid < '(%d,0)'::tid", r.To)
+		}
+	case byKeys:
+		k := "t." + ident(s.key[0].name)
+		if r.From > math.MinInt64 {
+			from = fmt.Sprintf("%s >= (%d)::int8", k, r.From)
+		}
+		if !r.Last {
+			to = fmt.Sprintf("%s < (%d)::int8", k, r.To)
+		}
+	}
+	if from != "" && to != "" {
+		return from + " AND " + to
+	}
+	return from + to
+}
+
+// String names the range in ids.
+func (r Range) String() string {
+	from, to := fmt.Sprint(r.From), fmt.Sprint(r.To)
+	if r.Last {
+		to = ""
+	}
+	if r.From == math.MinInt64 {
+		from = ""
+	}
+	return r.By + "[" + from + "," + to + ")"
+}
+
+// cut takes a chunk of about a size off a range.
+func (p *piece) cut(r Range, size int64) (chunk Range, rest []Range) {
+	from, end := r.From, p.size
+	switch r.By {
+	case byPages:
+	case byKeys:
+		from, end = max(from, p.min), p.max
+	default:
+		return r, nil
+	}
+	// The last one has no end: the table may have grown.
+	to := from + size
+	if to < from || r.Last && to >= end || !r.Last && to >= r.To {
+		return r, nil
+	}
+	rest = []Range{{By: r.By, From: to, To: r.To, Last: r.Last}}
+	return Range{By: r.By, From: r.From, To: to}, rest
+}
+
+// length is about how much a range holds, in pages or keys.
+func (p *piece) length(r Range) int64 {
+	from, to := r.From, r.To
+	if r.Last {
+		to = p.size
+		if r.By == byKeys {
+			to = p.max
+		}
+	}
+	if r.By == byKeys {
+		from = max(from, p.min)
+	}
+	return max(to-from, 0)
+}
+
+// without returns the parts of a whole that none of some disjoint ranges holds.
+func without(whole Range, done []Range) []Range {
+	done = slices.SortedFunc(slices.Values(done), func(a, b Range) int {
+		switch {
+		case a.From < b.From:
+			return -1
+		case a.From > b.From:
+			return 1
+		}
+		return 0
+	})
+	var out []Range
+	at := whole.From
+	for _, d := range done {
+		if d.From > at {
+			out = append(out, Range{By: whole.By, From: at, To: d.From})
+		}
+		if d.Last {
+			return out
+		}
+		at = d.To
+	}
+	return append(out, Range{By: whole.By, From: at, Last: true})
+}
+
+// leaf is a partition that holds rows.
+type leaf struct {
+	qualified string
+	kind      string
+	pages     int64
+	plain     bool // may be read by itself, as it is
+}
+
+// partitions lists the leaves below a partitioned table, at every level.
+func partitions(ctx context.Context, tx pgx.Tx, root string) ([]leaf, error) {
+	rows, err := tx.Query(ctx, `WITH RECURSIVE tree AS (
+			SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM pg_class c WHERE c.oid = to_regclass($1)
+			UNION ALL SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid WHERE tree.relkind = 'p')
+		SELECT n.nspname, t.relname, t.relkind::text, coalesce(pg_relation_size(t.oid), 0) / current_setting('block_size')::int8,
+			has_table_privilege(t.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AND NOT t.relrowsecurity
+		FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace WHERE t.relkind <> 'p' ORDER BY 1, 2`, root)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l leaf, err error) {
+		var schema, name string
+		err = row.Scan(&schema, &name, &l.kind, &l.pages, &l.plain)
+		l.qualified = qualified(schema, name)
+		return l, err
+	})
+}
+
+// pieces lists what is read of a table on a node. Partitions are read by
+// themselves when the table is big and the role may; then a chunk is a range of
+// pages, or of keys where the server cannot read a range of pages.
+func (d *detection) list(ctx context.Context) ([]*piece, error) {
+	v, here := d.survey, d.t.on[d.node]
+	table := d.t.qualified()
+	alone := &piece{relation: table, only: here.kind == "r", size: here.pages}
+	var out []*piece
+	switch {
+	case here.pages > int64(d.r.req.ChunkPages) && here.kind == "p" && !here.rowSecurity:
+		leaves, err := d.leaves(ctx, v.session, table)
+		if err != nil {
+			return nil, err
+		}
+		for _, l := range leaves {
+			if l.kind != "r" || !l.plain {
+				return []*piece{alone}, nil
+			}
+			out = append(out, &piece{relation: l.qualified, only: true, size: l.pages})
+		}
+	default:
+		out = append(out, alone)
+	}
+	for _, p := range out {
+		switch {
+		case !p.only:
+		case v.version >= 140000:
+			p.by = byPages
+		case d.spread.known && p.size > int64(d.r.req.ChunkPages):
+			p.by, p.min, p.max = byKeys, d.spread.min, d.spread.max
+		}
+	}
+	return out, nil
+}
+
+func (d *detection) leaves(ctx context.Context, s *cluster.Session, table string) (out []leaf, err error) {
+	err = s.Read(ctx, "list the partitions", func(ctx context.Context, tx pgx.Tx) error {
+		out, err = partitions(ctx, tx, table)
+		return err
+	})
+	return out, err
+}
