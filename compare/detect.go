@@ -331,9 +331,13 @@ func (r Range) describe() string {
 	return "it"
 }
 
-// hash tells whether a chunk of an earlier run was read by the statement that
-// would read it now.
+// hash tells whether a chunk of an earlier run was read by the statement, and
+// from among the relations, that would be read now.
 func (d *detection) hash() string {
-	sum := sha256.Sum256([]byte(d.q.scan("")))
-	return hex.EncodeToString(sum[:8])
+	h := sha256.New()
+	fmt.Fprintln(h, d.q.scan(""))
+	for _, p := range d.pieces {
+		fmt.Fprintln(h, p.relation, p.by)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
 }

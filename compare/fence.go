@@ -60,6 +60,12 @@ func (f *fencer) wait(ctx context.Context, t *task, compared []string) (Fence, e
 		return out, err
 	}
 	out.Edges = append(out.Edges, slices.Concat(results...)...)
+	// What a standby's primary has applied by now must still get to the standby.
+	replays, err := f.replays(ctx, compared)
+	if err != nil {
+		return out, err
+	}
+	out.Edges = append(out.Edges, replays...)
 	for _, e := range out.Edges {
 		out.Passed = out.Passed && e.Passed
 		f.note(e)
@@ -108,7 +114,7 @@ func (f *fencer) provider(node string, sub catalog.Subscription) string {
 // planName is what the plan calls a node that a catalog calls by another name.
 func (f *fencer) planName(local string) string {
 	for name, v := range f.surveys {
-		if v.repl.localName == local {
+		if v.repl.localName == local && !v.inRecovery {
 			return name
 		}
 	}
@@ -119,7 +125,7 @@ func (f *fencer) planName(local string) string {
 // subscriptions as they are now, and those that cannot be waited for.
 func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges []edge, broken []FenceEdge, err error) {
 	fail := func(p, s, why string) { broken = append(broken, FenceEdge{Provider: p, Subscriber: s, Reason: why}) }
-	for _, s := range compared {
+	for _, s := range f.fed(compared) {
 		session := f.session(s)
 		repl, err := readReplication(ctx, session)
 		if err != nil {
@@ -142,7 +148,8 @@ func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges [
 			}
 		}
 		for _, p := range t.nodes {
-			if !fed[p] && !f.silent[p] {
+			receives := f.silent[p] || f.surveys[p] != nil && f.surveys[p].inRecovery
+			if !fed[p] && !receives {
 				fail(p, s, "no subscription carries the table on this way")
 			}
 		}

@@ -22,7 +22,9 @@ func TestLedger(t *testing.T) {
 	}
 	req := compare.Request{Topology: static(nodes), Static: true}
 	file := filepath.Join(t.TempDir(), "ledger")
-	open := func(req compare.Request, resume bool) (*compare.Ledger, error) { return compare.OpenLedger(file, req, resume) }
+	open := func(req compare.Request, resume bool) (*compare.Ledger, error) {
+		return compare.OpenLedger(file, req, resume)
+	}
 	var err error
 	req.Ledger, err = open(req, false)
 	require.NoError(t, err)

@@ -3,7 +3,6 @@ package compare
 import (
 	"context"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -12,8 +11,6 @@ import (
 
 	"github.com/pgconcord/pgconcord/internal/cluster"
 )
-
-func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 
 // state is a row as one node has it at one look.
 type state struct {

@@ -17,6 +17,7 @@ type survey struct {
 	version    int // server_version_num
 	encoding   string
 	inRecovery bool
+	system     string            // that a primary and its physical standbys share; "" when the role may not know
 	commitTS   bool              // track_commit_timestamp is on
 	relations  map[string]*table // keyed by schema.name as [qualified] writes it
 	repl       replication
@@ -89,7 +90,9 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 	v := &survey{node: s.Node, session: s, relations: map[string]*table{}}
 	err := s.Read(ctx, "read the tables", func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
-			current_setting('track_commit_timestamp') = 'on'`).Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS)
+			current_setting('track_commit_timestamp') = 'on',
+			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END`).
+			Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS, &v.system)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,101 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/internal/cluster"
+)
+
+// A physical standby may stand for a node: it holds what its primary holds, as
+// far as it has replayed it. Whatever feeds the primary is waited for there, and
+// then the standby until it has replayed what the primary had written.
+
+// primary returns the node that a standby streams from, "" when it is not among
+// those that answered.
+func (f *fencer) primary(standby string) string {
+	for _, name := range slices.Sorted(maps.Keys(f.surveys)) {
+		if v := f.surveys[name]; !v.inRecovery && v.system != "" && v.system == f.surveys[standby].system {
+			return name
+		}
+	}
+	return ""
+}
+
+// fed returns the nodes that subscriptions feed: those compared, with primaries
+// in the place of standbys.
+func (f *fencer) fed(compared []string) []string {
+	var out []string
+	for _, n := range compared {
+		if f.surveys[n].inRecovery {
+			n = f.primary(n)
+		}
+		if n != "" && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// replays waits for the standbys among the compared nodes.
+func (f *fencer) replays(ctx context.Context, compared []string) (out []FenceEdge, err error) {
+	for _, s := range compared {
+		if !f.surveys[s].inRecovery {
+			continue
+		}
+		e := FenceEdge{Provider: f.primary(s), Subscriber: s}
+		if e.Provider == "" {
+			e.Reason = "it is a standby, and its primary, which could be asked for its WAL position, is not among the nodes of the plan that answered"
+		} else if err := f.replay(ctx, &e); err != nil {
+			return nil, err
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+func (f *fencer) replay(ctx context.Context, e *FenceEdge) error {
+	target, err := flushed(ctx, f.session(e.Provider))
+	if err != nil {
+		return err
+	}
+	e.LSN = target.String()
+	timeout := f.timeout
+	if f.failed[[2]string{e.Provider, e.Subscriber}] {
+		timeout = min(timeout, 5*time.Second) // it had its chance
+	}
+	begin := time.Now()
+	for {
+		reached, err := replayed(ctx, f.session(e.Subscriber))
+		e.Waited = time.Since(begin)
+		switch {
+		case err != nil:
+			return err
+		case reached >= target:
+			e.Passed, e.Reason = true, ""
+			return nil
+		case e.Waited > timeout:
+			e.Reason = fmt.Sprintf("not replayed within %s: %d bytes are outstanding", timeout, target.Since(reached))
+			return nil
+		}
+		if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func replayed(ctx context.Context, s *cluster.Session) (catalog.LSN, error) {
+	var text string
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	// A standby that was promoted has replayed all there was; what it wrote since
+	// is its own.
+	if err := s.Conn.QueryRow(ctx, "SELECT coalesce(pg_last_wal_replay_lsn(), '0/0')::text").Scan(&text); err != nil {
+		return 0, s.Wrap("read the replay position", err)
+	}
+	return catalog.ParseLSN(text)
+}

@@ -1,0 +1,115 @@
+package compare_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
+)
+
+// A physical standby is compared with its primary, while it replays.
+func TestStandby(t *testing.T) {
+	nodes, stop, err := lab.Servers(t.Context(), 1, lab.Options{Config: []string{"autovacuum = off"}})
+	lab.Need(t, err)
+	t.Cleanup(func() { _ = stop() })
+	primary := nodes[0]
+	execAll(t, nodes, pagesOfMoves)
+	standby, err := primary.Standby(t.Context(), "n2", "max_standby_streaming_delay = 0", "hot_standby = on")
+	require.NoError(t, err)
+	caughtUp := func() {
+		lsn, err := primary.Scalar(t.Context(), "SELECT pg_current_wal_flush_lsn()")
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			done, err := standby.Scalar(t.Context(), "SELECT CASE WHEN pg_last_wal_replay_lsn() >= '"+lsn+"' THEN 'yes' END")
+			return err == nil && done == "yes"
+		}, 30*time.Second, 10*time.Millisecond)
+	}
+	caughtUp()
+	top := &schema.Topology{Nodes: map[string]schema.Node{}}
+	for _, n := range []*lab.Node{primary, standby} {
+		top.Nodes[n.Name] = schema.Node{DSN: n.ReaderDSN()}
+		top.Reference.Replicas = append(top.Reference.Replicas, n.Name)
+	}
+	execAll(t, nodes, "GRANT SELECT ON moves TO pgconcord")
+	caughtUp()
+	req := compare.Request{Topology: top, ChunkPages: 10, MaxConnections: 2}
+
+	t.Run("at rest", func(t *testing.T) {
+		r := run(t, req)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+		require.Equal(t, r.Tables[0].Nodes[0].Digest, r.Tables[0].Nodes[1].Digest)
+	})
+	t.Run("it lags behind", func(t *testing.T) {
+		require.NoError(t, standby.Exec(t.Context(), "SELECT pg_wal_replay_pause()"))
+		execAll(t, nodes, "UPDATE moves SET v = 'later' WHERE id % 100 = 0")
+		req := req
+		req.FenceTimeout = 200 * time.Millisecond
+		r := run(t, req)
+		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
+		require.Equal(t, int64(30), r.Tables[0].Counts.Unverified, summary(r))
+		require.Contains(t, summary(r), "not replayed within")
+		var once sync.Once
+		req.FenceTimeout = time.Minute
+		req.Progress = func(e compare.Event) {
+			if e.Phase == "fence" {
+				once.Do(func() { require.NoError(t, standby.Exec(t.Context(), "SELECT pg_wal_replay_resume()")) })
+			}
+		}
+		r = run(t, req)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+		require.Equal(t, int64(30), r.Tables[0].Counts.Cleared)
+		require.Contains(t, fmt.Sprintf("%+v", r.Fence.Edges), "Provider:n1 Subscriber:n2")
+	})
+	t.Run("without its primary", func(t *testing.T) {
+		other, stop, err := lab.Servers(t.Context(), 1, lab.Options{})
+		require.NoError(t, err)
+		defer func() { _ = stop() }()
+		execAll(t, other, pagesOfMoves+"; GRANT SELECT ON moves TO pgconcord")
+		req := req
+		n1 := schema.Node{DSN: other[0].ReaderDSN()}
+		req.Topology = &schema.Topology{Nodes: map[string]schema.Node{"n1": n1, "n2": top.Nodes["n2"]}, Reference: top.Reference}
+		r := run(t, req)
+		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
+		require.Contains(t, summary(r), "its primary")
+	})
+	t.Run("a conflict with recovery", func(t *testing.T) {
+		execAll(t, nodes, pagesOfMoves+"; GRANT SELECT ON moves TO pgconcord")
+		caughtUp()
+		req := req
+		req.Tables, req.MaxConnections = []string{"moves"}, 1
+		var once sync.Once
+		req.Progress = func(e compare.Event) {
+			if e.Phase == "scan" && e.Node == "n2" {
+				once.Do(func() {
+					// Our snapshot there still needs what the vacuum takes away, once the one
+					// on the primary does not keep it from that.
+					require.Eventually(t, func() bool {
+						n, err := primary.Scalar(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND xact_start IS NOT NULL")
+						return err == nil && n == "0"
+					}, 30*time.Second, 10*time.Millisecond)
+					freeEarlyPages(t, primary)
+					require.NoError(t, primary.Exec(t.Context(), "UPDATE moves SET v = 'moved' WHERE id = 2700"))
+					caughtUp()
+				})
+			}
+		}
+		file := filepath.Join(t.TempDir(), "ledger")
+		var err error
+		req.Ledger, err = compare.OpenLedger(file, req, false)
+		require.NoError(t, err)
+		r := run(t, req)
+		require.NoError(t, req.Ledger.Close())
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+		x := tableOf(t, r, "moves")
+		require.Contains(t, fmt.Sprint(x.Notes), "SQLSTATE 40001")
+		require.Contains(t, fmt.Sprint(x.Notes), "conflict with recovery")
+		require.Equal(t, 2, x.Nodes[1].Snapshots)
+	})
+}
