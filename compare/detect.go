@@ -51,16 +51,6 @@ type chunk struct {
 	rows     int64
 }
 
-// chunkTarget is the time that the size of the next chunk aims at, so that no
-// statement is long.
-const chunkTarget = 15 * time.Second
-
-// The smallest chunks that a statement timeout is answered with.
-const (
-	minPages = 8
-	minKeys  = 500
-)
-
 func (r *run) detect(ctx context.Context, d *detection) scanned {
 	d.began, d.steps, d.parts = time.Now(), map[string]int64{}, map[int64]part{}
 	err := d.resume(ctx)
@@ -278,57 +268,6 @@ func (d *detection) add(c chunk, parts map[int64]part, bytes int64) {
 	addParts(d.parts, parts)
 	d.rows += c.rows
 	d.bytes += bytes
-}
-
-// adapt chooses the size of the next chunk by the time that one took.
-func (d *detection) adapt(p *piece, part Range, out Output) {
-	step := d.steps[p.by]
-	if p.by == "" || p.length(part) < step { // a rest tells little
-		return
-	}
-	target := min(chunkTarget, d.r.req.Settings.StatementTimeout/4)
-	took := max(out.Took, time.Millisecond)
-	next := max(min(1024, step), min(step*2, max(step/2, int64(float64(step)*float64(target)/float64(took)))))
-	if rate := d.r.req.MaxRate; rate > 0 && out.Rows > 0 {
-		// Waits between chunks are short ones, so that the session is not ended for idleness.
-		next = min(next, max(1, int64(float64(step)*float64(rate)*5/float64(out.Rows))))
-	}
-	d.steps[p.by] = next
-}
-
-// missed gives back a chunk that was not read. Was it too big for the statement
-// timeout, smaller ones follow.
-func (d *detection) missed(p *piece, part Range, epoch int, err error) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if epoch != d.epoch {
-		return err
-	}
-	p.pending = append([]Range{part}, p.pending...)
-	if !timedOut(err) {
-		return err
-	}
-	least := map[string]int64{byPages: minPages, byKeys: minKeys}[p.by]
-	length := min(p.length(part), d.steps[p.by])
-	if p.by == "" || length <= least {
-		return fmt.Errorf("%w (%s cannot be read in smaller parts)", err, part.describe())
-	}
-	d.steps[p.by] = min(d.steps[p.by], max(least, length/4))
-	d.note(fmt.Sprintf("%s: a statement ran into its timeout; it is read in smaller parts", d.node))
-	if p.size > 1024 { // the snapshot was kept: see Job.Savepoint
-		return nil
-	}
-	return errAgain
-}
-
-func (r Range) describe() string {
-	switch r.By {
-	case byPages:
-		return "its pages " + r.String()[len(byPages):]
-	case byKeys:
-		return "its keys " + r.String()[len(byKeys):]
-	}
-	return "it"
 }
 
 // hash tells whether a chunk of an earlier run was read by the statement, and

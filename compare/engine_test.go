@@ -3,8 +3,6 @@ package compare_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"net"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -255,68 +253,4 @@ func TestSeveralSnapshots(t *testing.T) {
 		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
 		require.Contains(t, fmt.Sprint(r.Tables[0].Reasons), "cannot be read in smaller parts")
 	})
-}
-
-// wire is a TCP proxy that can be cut.
-type wire struct {
-	listener net.Listener
-	target   string
-	mu       sync.Mutex
-	down     bool
-	conns    []net.Conn
-}
-
-func newWire(t *testing.T, port int) *wire {
-	l, err := net.Listen("tcp4", "127.0.0.1:0")
-	require.NoError(t, err)
-	w := &wire{listener: l, target: fmt.Sprintf("127.0.0.1:%d", port)}
-	t.Cleanup(func() { _ = l.Close(); w.cut() })
-	go func() {
-		for {
-			client, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.serve(client)
-		}
-	}()
-	return w
-}
-
-func (w *wire) serve(client net.Conn) {
-	server, err := net.Dial("tcp4", w.target)
-	w.mu.Lock()
-	if err != nil || w.down {
-		_ = client.Close()
-		if err == nil {
-			_ = server.Close()
-		}
-		w.mu.Unlock()
-		return
-	}
-	w.conns = append(w.conns, client, server)
-	w.mu.Unlock()
-	go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
-	_, _ = io.Copy(server, client)
-	_ = server.Close()
-}
-
-func (w *wire) cut() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.down = true
-	for _, c := range w.conns {
-		_ = c.Close()
-	}
-	w.conns = nil
-}
-
-func (w *wire) mend() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.down = false
-}
-
-func (w *wire) dsn() string {
-	return fmt.Sprintf("host=127.0.0.1 port=%d dbname=%s user=%s", w.listener.Addr().(*net.TCPAddr).Port, lab.Database, lab.Superuser)
 }

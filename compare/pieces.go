@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -204,4 +205,22 @@ func (d *detection) leaves(ctx context.Context, s *cluster.Session, table string
 		return err
 	})
 	return out, err
+}
+
+// errPartitions says that the list of partitions is not that of the snapshot.
+var errPartitions = errors.New("partitions of the table were attached or detached meanwhile")
+
+func samePartitions(ctx context.Context, tx pgx.Tx, g Group) error {
+	all, err := partitions(ctx, tx, g.Root)
+	if err != nil {
+		return err
+	}
+	var leaves []string
+	for _, l := range all {
+		leaves = append(leaves, l.qualified)
+	}
+	if !slices.Equal(slices.Sorted(slices.Values(leaves)), slices.Sorted(slices.Values(g.Relations[1:]))) {
+		return errPartitions
+	}
+	return nil
 }

@@ -204,24 +204,6 @@ func position(recovering bool) string {
 	return "SELECT pg_current_wal_insert_lsn()::text, clock_timestamp()"
 }
 
-// errPartitions says that the list of partitions is not that of the snapshot.
-var errPartitions = errors.New("partitions of the table were attached or detached meanwhile")
-
-func samePartitions(ctx context.Context, tx pgx.Tx, g Group) error {
-	all, err := partitions(ctx, tx, g.Root)
-	if err != nil {
-		return err
-	}
-	var leaves []string
-	for _, l := range all {
-		leaves = append(leaves, l.qualified)
-	}
-	if !slices.Equal(slices.Sorted(slices.Values(leaves)), slices.Sorted(slices.Values(g.Relations[1:]))) {
-		return errPartitions
-	}
-	return nil
-}
-
 // follow begins with the snapshot that the group's first lane took.
 func (l *lane) follow(ctx context.Context, g *group, job Job) (err error) {
 	ctx, cancel := l.session.Deadline(ctx)

@@ -45,8 +45,14 @@ node answered for every key.
 
 With --dry-run no row is read: it lists what would be compared where and what
 stands in the way, all of it at once, and ends with 3 if anything does. With
---ledger every finished table is kept in a file, keys and values of differing
-rows among it, so that a run that was stopped goes on with --resume.
+--ledger every chunk that was read and every finished table is kept in a file,
+keys and values of differing rows among it: a run that was stopped, however it
+was, goes on with --resume and reads no chunk twice. Rows that changed between
+the two are found and looked at again.
+
+A lost connection or a query that a standby cancelled does not end the run: the
+node is connected to again and the rest is read. Big tables are read in chunks
+that keep within the statement timeout, over up to --max-connections sessions.
 
 'compare recheck' reads the differing keys of a report again; 'compare decide'
 applies another rule of who is right to a report, without asking any node.`,
@@ -75,7 +81,7 @@ applies another rule of who is right to a report, without asking any node.`,
 	fs.BoolVar(&o.common, "common-columns", false, "where nodes differ in columns compare those that all have")
 	fs.BoolVar(&o.static, "static", false, "nothing replicates between the nodes: wait for nothing")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "read no row: list what would be compared, what would be left out and why (as text or JSON)")
-	fs.StringVar(&o.ledger, "ledger", "", "file to keep finished tables in, so that the run can go on after a stop; a new one unless --resume is given")
+	fs.StringVar(&o.ledger, "ledger", "", "file to keep what is read in, chunk by chunk, so that the run can go on after a stop; a new one unless --resume is given")
 	fs.BoolVar(&o.resume, "resume", false, "go on with the run of --ledger; refused when topology or settings are others")
 	o.rows.register(fs, "none")
 	cmd.AddCommand(newRecheckCmd(a), newDecideCmd(a))
@@ -173,7 +179,18 @@ func (a *app) withProgress(ctx context.Context, request compare.Request, run fun
 		return nil, asUsage(err)
 	}
 	if ctx.Err() != nil && last.TablesTotal > 0 {
-		fmt.Fprintf(a.stderr, "pgconcord: stopped after %d of %d tables\n", last.TablesDone, last.TablesTotal)
+		fmt.Fprintf(a.stderr, "pgconcord: stopped after %d of %d tables%s\n", last.TablesDone, last.TablesTotal, within(last))
 	}
 	return result, err
+}
+
+// within tells of the table at which a comparison was stopped.
+func within(e compare.Event) string {
+	switch {
+	case e.Table == "" || e.TablesDone == e.TablesTotal:
+		return ""
+	case e.RowsTotal > 0:
+		return fmt.Sprintf(", within %s (%s: %d of about %d rows)", e.Table, e.Phase, e.Rows, e.RowsTotal)
+	}
+	return fmt.Sprintf(", within %s (%s)", e.Table, e.Phase)
 }

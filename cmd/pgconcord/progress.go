@@ -22,12 +22,14 @@ const heartbeat = 15 * time.Second
 type progress struct {
 	mu     sync.Mutex
 	latest compare.Event
+	pace   pace
+	now    func() time.Time
 	show   func(compare.Event) // called under mu
 	close  func()
 }
 
 func (a *app) newProgress() *progress {
-	p := &progress{show: func(compare.Event) {}, close: func() {}}
+	p := &progress{now: time.Now, show: func(compare.Event) {}, close: func() {}}
 	switch {
 	case a.flags.quiet:
 	case isTerminal(a.stderr):
@@ -43,6 +45,7 @@ func (p *progress) event(e compare.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.latest = e
+	p.pace.note(e, p.now())
 	p.show(e)
 }
 
@@ -58,9 +61,11 @@ func (p *progress) bars(w io.Writer) {
 	bars := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
 	var what atomic.Value // read by the bars' own goroutine
 	what.Store("")
+	var pace atomic.Value
+	pace.Store("")
 	rows := bars.New(0, mpb.BarStyle().Lbound("").Rbound(""), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return what.Load().(string) }, decor.WCSyncSpaceR)),
-		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d rows")))
+		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d rows"), decor.Any(func(decor.Statistics) string { return pace.Load().(string) })))
 	tables := bars.New(0, mpb.BarStyle().Lbound("").Rbound(""), mpb.BarRemoveOnComplete(),
 		mpb.PrependDecorators(decor.Name("tables", decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(decor.CountersNoUnit("%d of %d")))
@@ -70,6 +75,10 @@ func (p *progress) bars(w io.Writer) {
 			phase += " " + e.Table
 		}
 		what.Store(phase)
+		pace.Store("")
+		if text := p.pace.text(e); text != "" {
+			pace.Store(", " + text)
+		}
 		rows.SetTotal(max(e.RowsTotal, e.Rows), false)
 		rows.SetCurrent(e.Rows)
 		tables.SetTotal(int64(e.TablesTotal), false)
@@ -94,9 +103,9 @@ func (p *progress) lines(w io.Writer) {
 				return
 			case <-tick.C:
 				p.mu.Lock()
-				e := p.latest
+				line := progressLine(p.latest, p.pace)
 				p.mu.Unlock()
-				fmt.Fprintf(w, "pgconcord: %s\n", progressLine(e))
+				fmt.Fprintf(w, "pgconcord: %s\n", line)
 			}
 		}
 	}()
@@ -106,7 +115,7 @@ func (p *progress) lines(w io.Writer) {
 	}
 }
 
-func progressLine(e compare.Event) string {
+func progressLine(e compare.Event, at pace) string {
 	s := fmt.Sprintf("%d of %d tables compared", e.TablesDone, e.TablesTotal)
 	if e.Table == "" {
 		return s + "; " + e.Phase
@@ -114,6 +123,42 @@ func progressLine(e compare.Event) string {
 	s += fmt.Sprintf("; %s %s", e.Phase, e.Table)
 	if e.RowsTotal > 0 {
 		s += fmt.Sprintf(", %d of about %d rows", e.Rows, e.RowsTotal)
+	}
+	if text := at.text(e); text != "" {
+		s += ", " + text
+	}
+	return s
+}
+
+// pace is how fast the step under way gets on. What an earlier run read is there
+// at once, and waiting is part of the time that is left.
+type pace struct {
+	table, phase string
+	began, last  time.Time
+	first        int64 // rows at the step's first sign of life
+}
+
+func (p *pace) note(e compare.Event, now time.Time) {
+	p.last = now
+	if e.Phase != "scan" && e.Phase != "drill" && e.Phase != "recheck" {
+		return // a wait within a step
+	}
+	if p.table != e.Table || p.phase != e.Phase {
+		*p = pace{table: e.Table, phase: e.Phase, began: now, last: now, first: e.Rows}
+	}
+}
+
+// text tells rate and time left, "" before there is something to tell.
+func (p pace) text(e compare.Event) string {
+	took := p.last.Sub(p.began)
+	read := e.Rows - p.first
+	if p.table != e.Table || took < time.Second || read <= 0 {
+		return ""
+	}
+	rate := float64(read) / took.Seconds()
+	s := fmt.Sprintf("%.0f rows/s", rate)
+	if left := e.RowsTotal - e.Rows; left > 0 {
+		s += fmt.Sprintf(", about %s left", time.Duration(float64(left)/rate*float64(time.Second)).Round(time.Second))
 	}
 	return s
 }

@@ -28,7 +28,7 @@ func (f *rowFlags) register(fs *pflag.FlagSet, redact string) {
 	fs.StringVar(&f.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
 	f.consensus.register(fs)
 	fs.IntVar(&f.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
-	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node")
+	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node; a table of several chunks is read over all of them at once")
 	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
 	f.limits.register(fs)
 	f.export.register(fs, redact)
@@ -72,10 +72,10 @@ type limitFlags struct {
 
 func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.rate, "max-rate", 0, "rows to read a second on one node; the default 0 is no limit")
-	fs.Int64Var(&f.lag, "max-lag", 0, "bytes of WAL that the slowest active logical slot of a node may be behind when a table is begun; beyond that the run waits. The default 0 is no limit")
-	fs.IntVar(&f.active, "max-active", 0, "client sessions that may be at work on a node when a table is begun, ours not counted; beyond that the run waits. The default 0 is no limit")
+	fs.Int64Var(&f.lag, "max-lag", 0, "bytes of WAL that the slowest active logical slot of a node may be behind when a table or a chunk of it is begun; beyond that the run waits. The default 0 is no limit")
+	fs.IntVar(&f.active, "max-active", 0, "client sessions that may be at work on a node when a table or a chunk of it is begun, ours not counted; beyond that the run waits. The default 0 is no limit")
 	fs.DurationVar(&f.pause, "max-pause", 5*time.Minute, "with --max-lag and --max-active: how long to wait in all; then the run goes on and the report says so")
-	fs.IntVar(&f.pages, "chunk-pages", 1<<16, "pages of a big table that its first statement reads, the later ones as many as keep them short; 65536 pages are 512 MB")
+	fs.IntVar(&f.pages, "chunk-pages", 1<<16, "pages of a big table or partition that its first statement reads, the later ones as many as keep them short; 65536 pages are 512 MB")
 }
 
 // apply refuses what cannot be a limit.
