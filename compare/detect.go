@@ -57,6 +57,9 @@ func (r *run) detect(ctx context.Context, d *detection) scanned {
 	if err == nil {
 		err = d.all(ctx)
 	}
+	if err == nil {
+		err = d.complete()
+	}
 	out := scanned{parts: d.parts, moved: d.moved, err: err, coverage: Coverage{Node: d.node, Rows: d.rows, Bytes: d.bytes, Buckets: len(d.parts), Chunks: len(d.chunks), Took: time.Since(d.began)}}
 	c := &out.coverage
 	for i, ch := range d.chunks { // what was true when the first of them was read is what holds for all
@@ -76,6 +79,22 @@ func (r *run) detect(ctx context.Context, d *detection) scanned {
 	}
 	c.Digest = total(out.parts, d.q.method.lanes)
 	return out
+}
+
+// complete proves that the chunks are the whole table, each part of it once.
+func (d *detection) complete() error {
+	for _, p := range d.pieces {
+		var parts []Range
+		for _, c := range d.chunks {
+			if c.relation == p.relation {
+				parts = append(parts, c.part)
+			}
+		}
+		if !tiles(p.whole(), parts) {
+			return fmt.Errorf("node %s: the chunks read of %s are not all of it, each once", d.node, p.relation)
+		}
+	}
+	return nil
 }
 
 // all reads the table, again and again where something came between.

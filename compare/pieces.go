@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -112,17 +113,22 @@ func (p *piece) length(r Range) int64 {
 	return max(to-from, 0)
 }
 
+// tiles reports whether ranges are a whole, without gaps and without overlaps.
+func tiles(whole Range, parts []Range) bool {
+	parts = slices.SortedFunc(slices.Values(parts), func(a, b Range) int { return cmp.Compare(a.From, b.From) })
+	at := whole.From
+	for i, r := range parts {
+		if r.By != whole.By || r.From != at || r.Last != (i == len(parts)-1) {
+			return false
+		}
+		at = r.To
+	}
+	return len(parts) > 0
+}
+
 // without returns the parts of a whole that none of some disjoint ranges holds.
 func without(whole Range, done []Range) []Range {
-	done = slices.SortedFunc(slices.Values(done), func(a, b Range) int {
-		switch {
-		case a.From < b.From:
-			return -1
-		case a.From > b.From:
-			return 1
-		}
-		return 0
-	})
+	done = slices.SortedFunc(slices.Values(done), func(a, b Range) int { return cmp.Compare(a.From, b.From) })
 	var out []Range
 	at := whole.From
 	for _, d := range done {

@@ -121,7 +121,7 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 	}
 	p, begun := r.req.Ledger.planned(t)
 	switch {
-	case begun && (p.Method == m.name || p.Method == with256.name):
+	case begun && (p.Method == m.name || p.Method == with256.name) && (p.Width == 0 || ranged(s)) && p.Width+p.Count > 0:
 		// An earlier run began it: with other buckets nothing of it would be of use.
 		if p.Method != m.name {
 			m = with256
@@ -154,8 +154,11 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 		}
 		ok, good = append(ok, n), append(good, all[i])
 	}
-	if ctx.Err() != nil || len(good) < 2 {
+	if ctx.Err() != nil && len(out.Reasons) == 0 {
 		return ctx.Err()
+	}
+	if len(good) < 2 {
+		return nil
 	}
 	largest := 0
 	var moved moved
