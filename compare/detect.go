@@ -181,10 +181,11 @@ func (d *detection) work(ctx context.Context, g Group, moved bool) error {
 		all.Go(func() error {
 			for {
 				d.mu.Lock()
-				p, part, ok := d.next()
 				if failed || moved && d.epoch != begin {
-					ok = false
+					d.mu.Unlock()
+					return nil
 				}
+				p, part, ok := d.next() // takes it: from here on it is read or given back
 				epoch := d.epoch
 				var j Job
 				if ok {
