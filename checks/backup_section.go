@@ -8,7 +8,6 @@ import (
 
 	"github.com/pgconcord/pgconcord/internal/barman"
 	"github.com/pgconcord/pgconcord/internal/catalog"
-	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/schema"
 )
 
@@ -68,33 +67,6 @@ func (s section) facts(parts ...catalog.Part) (*catalog.Facts, string) {
 	return factsOf(s.in, s.plan.Node, parts...)
 }
 
-func factsOf(in Input, node string, parts ...catalog.Part) (*catalog.Facts, string) {
-	if in.Cluster == nil {
-		return nil, "no node was read"
-	}
-	n, ok := in.Cluster.Nodes[node]
-	switch {
-	case !ok:
-		return nil, fmt.Sprintf("node %s was not read", node)
-	case n.Facts == nil && n.Failure != nil:
-		return nil, fmt.Sprintf("%s %s: %s", unreadNode(node), n.Failure.Attempted, n.Failure.Reason)
-	case n.Facts == nil:
-		return nil, fmt.Sprintf("node %s was not read", node)
-	}
-	if g := n.Facts.Gap(parts...); g != nil {
-		reason := g.Reason
-		if (reason == string(cluster.Failed) || reason == catalog.NotInRelease) && g.Detail != "" {
-			reason = g.Detail // says more than that it failed
-		}
-		why := fmt.Sprintf("node %s: %s could not be read: %s", node, g.Part, reason)
-		if g.Remedy != "" {
-			why += "; " + g.Remedy
-		}
-		return nil, why
-	}
-	return n.Facts, ""
-}
-
 // slot is the section's slot: what Barman is set to, else what the plan says.
 func (s section) slot() string {
 	if s.server.Settings.Known() {
@@ -137,24 +109,4 @@ func (s section) maxAge() time.Duration {
 		return d
 	}
 	return 24 * time.Hour
-}
-
-func pass(format string, a ...any) Finding {
-	return Finding{Status: Pass, Message: fmt.Sprintf(format, a...)}
-}
-func fail(format string, a ...any) Finding {
-	return Finding{Status: Fail, Message: fmt.Sprintf(format, a...)}
-}
-func skip(format string, a ...any) Finding {
-	return Finding{Status: Skipped, Message: fmt.Sprintf(format, a...)}
-}
-func unknown(format string, a ...any) Finding {
-	return Finding{Status: Unknown, Message: fmt.Sprintf(format, a...)}
-}
-
-// evidence completes a finding with what was found and expected, and how it was
-// read.
-func (f Finding) evidence(found, expected, howRead string) Finding {
-	f.Found, f.Expected, f.HowRead = found, expected, howRead
-	return f
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/pgconcord/pgconcord/schema"
@@ -71,4 +72,24 @@ func Sort(fs []Finding) {
 		return cmp.Or(cmp.Compare(a.Check, b.Check), cmp.Compare(a.Subject.Node, b.Subject.Node), cmp.Compare(a.Subject.Peer, b.Subject.Peer),
 			cmp.Compare(a.Subject.Object, b.Subject.Object), cmp.Compare(a.Message, b.Message))
 	})
+}
+
+func pass(format string, a ...any) Finding {
+	return Finding{Status: Pass, Message: fmt.Sprintf(format, a...)}
+}
+func fail(format string, a ...any) Finding {
+	return Finding{Status: Fail, Message: fmt.Sprintf(format, a...)}
+}
+func skip(format string, a ...any) Finding {
+	return Finding{Status: Skipped, Message: fmt.Sprintf(format, a...)}
+}
+func unknown(format string, a ...any) Finding {
+	return Finding{Status: Unknown, Message: fmt.Sprintf(format, a...)}
+}
+
+// evidence completes a finding with what was found and expected, and how it was
+// read.
+func (f Finding) evidence(found, expected, howRead string) Finding {
+	f.Found, f.Expected, f.HowRead = found, expected, howRead
+	return f
 }

@@ -1,13 +1,43 @@
 package checks
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/pgconcord/pgconcord/internal/catalog"
+	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/schema"
 )
+
+// factsOf returns the facts of a node that have the parts, or why there are none.
+func factsOf(in Input, node string, parts ...catalog.Part) (*catalog.Facts, string) {
+	if in.Cluster == nil {
+		return nil, "no node was read"
+	}
+	n, ok := in.Cluster.Nodes[node]
+	switch {
+	case !ok:
+		return nil, fmt.Sprintf("node %s was not read", node)
+	case n.Facts == nil && n.Failure != nil:
+		return nil, fmt.Sprintf("%s %s: %s", unreadNode(node), n.Failure.Attempted, n.Failure.Reason)
+	case n.Facts == nil:
+		return nil, fmt.Sprintf("node %s was not read", node)
+	}
+	if g := n.Facts.Gap(parts...); g != nil {
+		reason := g.Reason
+		if (reason == string(cluster.Failed) || reason == catalog.NotInRelease) && g.Detail != "" {
+			reason = g.Detail // says more than that it failed
+		}
+		why := fmt.Sprintf("node %s: %s could not be read: %s", node, g.Part, reason)
+		if g.Remedy != "" {
+			why += "; " + g.Remedy
+		}
+		return nil, why
+	}
+	return n.Facts, ""
+}
 
 // node is a declared node together with what was read of it.
 type node struct {
