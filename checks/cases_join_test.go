@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -78,8 +79,26 @@ var joinBreakers = map[string][]breakCase{
 		{"no slot on the source", "join", func(in *Input) { on(in, "dc1n2").Settings["max_replication_slots"] = "6" }, []string{"fail dc1n2"}},
 		{"no walsender on a member", "join", func(in *Input) { node1(in).Settings["max_wal_senders"] = "5" }, []string{"fail dc1n1"}},
 		{"too few on the joiner", "join", func(in *Input) {
-			on(in, "dc1n3").Settings = map[string]string{"max_replication_slots": "5", "max_wal_senders": "10"}
+			on(in, "dc1n3").Settings = map[string]string{"max_replication_slots": "5", "max_wal_senders": "10", "max_worker_processes": "20"}
 		}, []string{"fail dc1n3"}},
+		{"no worker on a member", "join", func(in *Input) { node1(in).Settings["max_worker_processes"] = "8" }, []string{"fail dc1n1"}},
+		{"one worker on a member", "join", func(in *Input) { node1(in).Settings["max_worker_processes"] = "9" }, nil},
+		{"one worker too few on the joiner", "join", func(in *Input) {
+			f := on(in, "dc1n3")
+			f.Settings, f.Workers = maps.Clone(f.Settings), map[string]int{"logical replication launcher": 1, "pglogical supervisor": 1}
+			f.Settings["max_worker_processes"] = "8" // two are taken; six streams and the copy take seven
+		}, []string{"fail dc1n3"}},
+		{"the four that PostgreSQL has for its own replication", "join", func(in *Input) {
+			f := on(in, "dc1n3")
+			f.Flavour, f.Settings, f.Workers = catalog.Native, maps.Clone(f.Settings), map[string]int{"logical replication launcher": 1}
+			f.Settings["max_logical_replication_workers"] = "4"
+		}, []string{"fail dc1n3"}},
+		{"writers of a group", "join", func(in *Input) {
+			f := on(in, "dc1n3")
+			f.Flavour, f.Settings, f.Workers = catalog.PGD5, maps.Clone(f.Settings), map[string]int{"logical replication launcher": 1}
+			f.Settings["max_worker_processes"] = "13" // six streams of two, the copy, and the launcher are fourteen
+		}, []string{"fail dc1n3"}},
+		{"workers of older facts", "join", func(in *Input) { node1(in).Workers = nil }, []string{"unknown dc1n1"}},
 		{"hidden", "join", func(in *Input) { hide(in, "dc1n1", catalog.PartSenders) }, []string{"unknown dc1n1"}},
 	},
 }

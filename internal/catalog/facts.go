@@ -79,6 +79,7 @@ const (
 	PartLocks         Part = "locks"
 	PartConflicts     Part = "conflicts"
 	PartWAL           Part = "WAL on disk"
+	PartWorkers       Part = "background workers"
 )
 
 // Facts is everything read from one node in one short read-only session.
@@ -114,6 +115,7 @@ type Facts struct {
 	Locks       []Lock         `json:"locks"` // that keep others from reading or writing: DDL under way
 	Conflicts   []ConflictLog  `json:"conflicts,omitempty"`
 	WALBytes    int64          `json:"wal_bytes"` // size of pg_wal
+	Workers     map[string]int `json:"workers"`   // background workers by backend_type, without those of parallel queries; nil: not asked for
 
 	Edition      string           `json:"edition,omitempty"` // SE or EE, of BDR 3
 	OwnedSlots   []OwnedName      `json:"owned_slots,omitempty"`

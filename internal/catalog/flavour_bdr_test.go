@@ -185,6 +185,39 @@ func TestGroupFlavours(t *testing.T) {
 		})
 	}
 
+	// A node that stands for election at the first look, and not at the second.
+	t.Run("an election that ends", func(t *testing.T) {
+		require.NoError(t, standin.Load(ctx, l, "6"))
+		n := l.Node("dr1n1")
+		var seen []catalog.Raft
+		for range 5 { // in case the machine sleeps over the moment between the looks
+			require.NoError(t, n.Exec(ctx, "INSERT INTO bdr_standin.raft (state, leader) VALUES ('RAFT_CANDIDATE', '')"))
+			read := make(chan struct{})
+			go func() {
+				defer close(read)
+				seen = catalog.Read(ctx, plan, catalog.Settings{}).Nodes["dr1n1"].Facts.Raft
+			}()
+			between := func() bool { // or past both
+				select {
+				case <-read:
+					return true
+				default:
+				}
+				v, err := n.Scalar(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND state = 'idle' AND query ILIKE 'rollback%'")
+				return err == nil && v == "1"
+			}
+			require.Eventually(t, between, time.Minute, 10*time.Millisecond)
+			require.NoError(t, n.Exec(ctx, "DELETE FROM bdr_standin.raft"))
+			<-read
+			if len(seen) == 1 && seen[0].State == "RAFT_FOLLOWER" {
+				break
+			}
+		}
+		require.Len(t, seen, 1)
+		require.Equal(t, "RAFT_FOLLOWER", seen[0].State)
+		require.Equal(t, "dc1n1", seen[0].Leader)
+	})
+
 	t.Run("rights", func(t *testing.T) {
 		for _, line := range []struct {
 			name    string

@@ -147,6 +147,9 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 	}
 	facts = f
 	arrive()
+	if err := r.electing(ctx, session, f); err != nil {
+		return nil, err
+	}
 	if err := r.foreign(ctx, session, name, f); err != nil {
 		f.Gaps = append(f.Gaps, *failureOf(err))
 		f.Gaps[len(f.Gaps)-1].Part = PartForeign

@@ -28,7 +28,7 @@ var settingsRead = []string{
 
 // genericQueries read what PostgreSQL 11 to 18 knows by itself.
 func genericQueries(p *probe) []query {
-	return []query{serverQuery(p), systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery, originsQuery, commitsQuery(p), walQuery,
+	return []query{serverQuery(p), systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery, originsQuery, commitsQuery(p), walQuery, workersQuery,
 		tablesQuery(p), sequencesQuery, rolesQuery, preparedQuery, locksQuery}
 }
 
@@ -227,5 +227,24 @@ var walQuery = query{
 	sql: "SELECT coalesce(sum(size), 0)::float8 AS bytes FROM pg_ls_waldir()",
 	fill: into(func(f *Facts, rows []struct{ Bytes float64 }) {
 		f.WALBytes = int64(math.Round(rows[0].Bytes))
+	}),
+}
+
+// workersQuery counts what takes a place of max_worker_processes: everything
+// but clients, walsenders and the server's own processes. The workers of
+// parallel queries come and go.
+var workersQuery = query{
+	part: PartWorkers, what: "pg_stat_activity", grants: monitor, member: "pg_read_all_stats",
+	sql: `SELECT regexp_replace(backend_type, ' [0-9:]+$', '') AS type, count(*) AS count FROM pg_stat_activity WHERE backend_type NOT IN ('client backend', 'walsender', 'walreceiver', 'walwriter', 'walsummarizer',
+		'background writer', 'checkpointer', 'startup', 'archiver', 'logger', 'autovacuum launcher', 'autovacuum worker', 'slotsync worker', 'io worker', 'standalone backend', 'parallel worker')
+		GROUP BY 1 ORDER BY 1`,
+	fill: into(func(f *Facts, rows []struct {
+		Type  string
+		Count int
+	}) {
+		f.Workers = map[string]int{}
+		for _, r := range rows {
+			f.Workers[r.Type] = r.Count
+		}
 	}),
 }
