@@ -11,7 +11,7 @@ import (
 // ClockSkew: the nodes' clocks agree.
 var ClockSkew = Check{
 	Name:  "clock/skew",
-	Title: "The clocks of all nodes agree within two seconds",
+	Title: "The clocks of all nodes agree within policy.clock.max_skew_seconds (2)",
 	Why: "Conflicts are resolved by commit time: with a clock that runs ahead a node wins over later changes of the others, and the " +
 		"newer change is lost on all nodes.",
 	Remedy:   "Mend time synchronisation (chrony or ntpd) on the node, and compare the data written while its clock was off.",

@@ -10,7 +10,7 @@ import (
 // PreparedLeftBehind: no two-phase commit was forgotten.
 var PreparedLeftBehind = Check{
 	Name:     "prepared/left-behind",
-	Title:    "No prepared transaction waits for its end for more than five minutes",
+	Title:    "No prepared transaction waits for its end for more than policy.prepared.max_seconds (300)",
 	Why:      "A prepared transaction keeps its locks, survives restarts and keeps vacuum from cleaning up; it blocks joins, DDL and whoever touches its rows.",
 	Remedy:   "Ask its transaction manager what it decided, then COMMIT PREPARED or ROLLBACK PREPARED.",
 	Source:   "PostgreSQL, PREPARE TRANSACTION",
