@@ -12,23 +12,24 @@ import (
 // compare runs one comparison of customers and returns it with its wall time.
 func (b *benchmark) compare(ctx context.Context) (*compare.Result, time.Duration, error) {
 	begin := time.Now()
-	r, err := compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{"customers"}, Settings: cluster.Settings{StatementTimeout: time.Hour}})
+	r, err := compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{"customers"}, MaxConnections: flagConnections, ChunkPages: flagPages, Settings: cluster.Settings{StatementTimeout: time.Hour}})
 	return r, time.Since(begin), err
 }
 
 // growth prints the cost a row as rows and nodes grow.
-func growth(ctx context.Context, buffers string) error {
+func growth(ctx context.Context, millions []int64, buffers string) error {
 	for _, nodes := range []int{2, 6} {
 		b, down, err := start(ctx, nodes, buffers)
 		if err != nil {
 			return err
 		}
 		defer down()
-		sizes, counts := []int64{1_000_000, 3_000_000, 10_000_000, 30_000_000}, []int{2}
+		sizes, counts := millions, []int{2}
 		if nodes > 2 {
-			sizes, counts = sizes[:1], []int{2, 3, 6}
+			sizes, counts = []int64{1}, []int{2, 3, 6}
 		}
-		for _, rows := range sizes {
+		for _, size := range sizes {
+			rows := size * 1_000_000
 			if err := b.fill(ctx, rows); err != nil {
 				return err
 			}

@@ -43,7 +43,10 @@ INSERT INTO orders SELECT 'SKU-' || lpad((g %% 20000)::text, 6, '0'), md5('o' ||
 	'2021-01-01 00:00:00+00'::timestamptz + g * interval '11 seconds' FROM generate_series(1::bigint, %d) g;
 ALTER TABLE orders ADD PRIMARY KEY (sku, ref)`
 
-var flagDiffs int64
+var (
+	flagDiffs                  int64
+	flagConnections, flagPages int
+)
 
 func main() {
 	rows := flag.Int64("rows", 10_000_000, "rows of the big table; the other has a fifth")
@@ -51,7 +54,10 @@ func main() {
 	nodes := flag.Int("nodes", 2, "servers")
 	random := flag.Bool("random", true, "also with the heap in random key order")
 	buffers := flag.String("shared-buffers", "2GB", "of each server")
+	flag.IntVar(&flagConnections, "connections", 0, "to one node; 0 for the comparer's default")
+	flag.IntVar(&flagPages, "chunk-pages", 0, "pages of the first chunk; 0 for the comparer's default")
 	scale := flag.Bool("scale", false, "instead: how the cost grows with rows (1, 3, 10, 30 million on two nodes) and nodes (2, 3, 6 with a million rows)")
+	millions := flag.String("millions", "1,3,10,30", "of rows, with -scale")
 	diverged := flag.Bool("diverged", false, "instead: a table of which every row differs")
 	flag.Int64Var(&flagDiffs, "differences", 200, "scattered over the big table")
 	flag.Parse()
@@ -60,7 +66,17 @@ func main() {
 	var err error
 	switch {
 	case *scale:
-		err = growth(ctx, *buffers)
+		var sizes []int64
+		for m := range strings.SplitSeq(*millions, ",") {
+			size, bad := strconv.ParseInt(m, 10, 64)
+			if err == nil {
+				err = bad
+			}
+			sizes = append(sizes, size)
+		}
+		if err == nil {
+			err = growth(ctx, sizes, *buffers)
+		}
 	case *diverged:
 		err = apart(ctx, *rows, *nodes, *buffers)
 	default:
@@ -193,7 +209,7 @@ func (b *benchmark) measure(ctx context.Context, name, table, columns string, le
 			}},
 			{&ours, func() error {
 				var err error
-				last, err = compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{table}, ExcludeColumns: left, Settings: cluster.Settings{StatementTimeout: time.Hour}})
+				last, err = compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{table}, ExcludeColumns: left, MaxConnections: flagConnections, ChunkPages: flagPages, Settings: cluster.Settings{StatementTimeout: time.Hour}})
 				return err
 			}},
 		} {
