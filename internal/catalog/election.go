@@ -20,10 +20,8 @@ func (r *round) electing(ctx context.Context, s *cluster.Session, f *Facts) erro
 	if len(f.Raft) == 0 {
 		return nil
 	}
-	select {
-	case <-r.all:
-	case <-ctx.Done():
-		return s.Wrap("wait for the other nodes", ctx.Err())
+	if err := r.others(ctx, s); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	doubtful := electionUnderWay(r.facts)

@@ -63,16 +63,24 @@ func foreignTables(r *round) map[string]map[[2]string]string {
 	return out
 }
 
+// others waits until every node was looked at.
+func (r *round) others(ctx context.Context, s *cluster.Session) error {
+	select {
+	case <-r.all:
+		return nil
+	case <-ctx.Done():
+		return s.Wrap("wait for the other nodes", ctx.Err())
+	}
+}
+
 // foreign looks whether the tables of other nodes' data are empty here: their
 // size first, which needs no right, then for one row.
 func (r *round) foreign(ctx context.Context, s *cluster.Session, node string, f *Facts) error {
 	if len(r.plan.Shards) == 0 {
 		return nil
 	}
-	select {
-	case <-r.all:
-	case <-ctx.Done():
-		return s.Wrap("wait for the other nodes", ctx.Err())
+	if err := r.others(ctx, s); err != nil {
+		return err
 	}
 	r.mu.Lock()
 	tables := foreignTables(r)[node]
