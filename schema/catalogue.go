@@ -13,6 +13,10 @@ import (
 
 // ruleFiles are the embedded files, parsed anew: building an instance writes
 // into the syntax. Those that only serve the plain cue command are left out.
+//
+// Their order is that in which the evaluator works. A look into a table that is
+// not finished yet walks all of it, so the topology comes before the tables, and
+// these before the rules.
 func ruleFiles() ([]*ast.File, error) {
 	var out []*ast.File
 	for _, f := range Files() {
@@ -25,6 +29,11 @@ func ruleFiles() ([]*ast.File, error) {
 		}
 		out = append(out, file)
 	}
+	order := []string{ours + shapeFile, ours + indexFile}
+	slices.SortStableFunc(out, func(a, b *ast.File) int {
+		i, j := slices.Index(order, a.Filename), slices.Index(order, b.Filename)
+		return cmp.Compare(uint(i), uint(j)) // those that are not named last
+	})
 	return out, nil
 }
 

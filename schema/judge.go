@@ -30,7 +30,7 @@ func judge(in parsed) (p *Plan, ok bool) {
 	if !ok {
 		return nil, false
 	}
-	u, ok := verdicts(append(bare(files), data), in.dsns)
+	u, ok := verdicts(append([]*ast.File{data}, bare(files)...), in.dsns)
 	if !ok {
 		return nil, false
 	}
@@ -95,10 +95,11 @@ func (in parsed) complete(files []*ast.File) (*ast.File, *Topology, bool) {
 	return data, t, true
 }
 
-// The files that say what shapes are.
+// The files that say what shapes are, and the one of tables that rules share.
 const (
 	shapeFile = "shape.cue"
 	ruleFile  = "rule.cue"
+	indexFile = "index.cue"
 )
 
 // bare leaves of our files what computes violations.
@@ -112,21 +113,28 @@ func bare(files []*ast.File) []*ast.File {
 		}
 		rule.Elts = kept
 	})
-	var out []*ast.File
+	var out, first []*ast.File
 	for _, f := range files {
 		if f.Filename == ours+shapeFile || f.Filename == ours+ruleFile {
 			continue
 		}
+		var tables, rules []ast.Decl
 		for _, d := range f.Decls {
-			field, ok := d.(*ast.Field)
-			if !ok {
-				continue
+			if field, ok := d.(*ast.Field); ok {
+				if id, ok := field.Label.(*ast.Ident); ok && id.Name == "#rules" {
+					field.Label = ast.NewIdent(judged)
+					rules = append(rules, d)
+					continue
+				}
 			}
-			if id, ok := field.Label.(*ast.Ident); ok && id.Name == "#rules" {
-				field.Label = ast.NewIdent(judged)
-			}
+			tables = append(tables, d)
 		}
-		out = append(out, f)
+		f.Decls = append(tables, rules...)
+		if f.Filename == ours+"index.cue" {
+			first = append(first, f)
+		} else {
+			out = append(out, f)
+		}
 	}
-	return out
+	return append(first, out...)
 }
