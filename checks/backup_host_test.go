@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pgconcord/pgconcord/internal/barman"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 // said puts a saved output of `barman check` into section n1.
@@ -101,4 +102,47 @@ func TestBackupBarmanCheck(t *testing.T) {
 	require.Contains(t, answers(t, BackupBarmanCheck, in)[0], "fail n1: `barman check` of server n1 failed: a_new_one (why); archiver_errors")
 	said(time.Hour, nil)(in)
 	require.Contains(t, answers(t, BackupBarmanCheck, in)[0], "unknown n1: ")
+}
+
+func TestBackupVersion(t *testing.T) {
+	judged := func(edit func(*Input)) Finding {
+		in := healthyBackups()
+		in.Plan.Versions.Barman = "3.4"
+		edit(&in)
+		fs := BackupVersion.judge(in)
+		require.Len(t, fs, 2)
+		require.Equal(t, Subject{Node: "bm1"}, fs[0].Subject)
+		return fs[0]
+	}
+	plan := func(in *Input, edit func(*schema.Barman)) {
+		b := in.Plan.Barman["bm1"]
+		edit(&b)
+		in.Plan.Barman["bm1"] = b
+	}
+	for _, tc := range []struct {
+		name   string
+		break_ func(*Input)
+		status Status
+		says   string
+	}{
+		{"as declared", func(*Input) {}, Pass, "runs Barman 3.4.0"},
+		{"two digits for three", func(in *Input) { in.Plan.Versions.Barman = "2.8.0"; in.Barman["bm1"].Version = "2.8" }, Pass, "runs Barman 2.8"},
+		{"another", func(in *Input) { in.Plan.Versions.Barman = "2.8" }, Fail, "runs Barman 3.4.0"},
+		{"not declared", func(in *Input) { in.Plan.Versions.Barman = "" }, Skipped, "declares no version"},
+		{"not read", func(in *Input) { delete(in.Barman, "bm1") }, Skipped, "was not read"},
+		{"files alone", func(in *Input) { in.Barman["bm1"].Version = "" }, Skipped, "barman diagnose"},
+		{"asked, and no answer", func(in *Input) {
+			in.Barman["bm1"].Version, in.Barman["bm1"].Gaps = "", []string{"ssh: no route"}
+			plan(in, func(b *schema.Barman) { b.Command = []string{"ssh", "bm1", "barman"} })
+		}, Unknown, "no route"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			f := judged(tc.break_)
+			require.Equal(t, tc.status, f.Status, f.Message)
+			require.Contains(t, f.Message, tc.says)
+			if f.Status == Fail {
+				require.Equal(t, []string{"3.4.0", "2.8", "barman_ver of barman diagnose"}, []string{f.Found, f.Expected, f.HowRead})
+			}
+		})
+	}
 }

@@ -102,6 +102,13 @@ func TestBackupsOfTheLab(t *testing.T) {
 				require.True(t, h.Complete, name)
 			}
 			requireVerdicts(t, in, "", nil)
+			for _, f := range BackupVersion.judge(in) {
+				want := Pass
+				if by == byFiles || f.Subject.Node != host { // files do not tell
+					want = Skipped
+				}
+				require.Equal(t, want, f.Status, f.Message)
+			}
 			uses := BackupUses(in)
 			require.NotEmpty(t, uses)
 			for _, u := range uses {

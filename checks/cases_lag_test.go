@@ -26,10 +26,14 @@ var lagBreakers = map[string][]breakCase{
 			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, true)
 			unapplied(in, "dc1n1", "dc1n2")
 		}, []string{"fail " + edge12}},
-		{"nobody reads, and changes wait", "", func(in *Input) {
+		{"nobody reads, and changes wait that another has applied", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, true)
+			pause(in, "dc1n1", "dc1n2")
+		}, []string{"fail " + edge12}},
+		{"nobody reads, and what waits may not be for this edge", "", func(in *Input) {
 			behindBy(in, "dc1n1", "dr1n2", someLag, time.Minute, false)
 			pause(in, "dc1n1", "dr1n2")
-		}, []string{"fail dc1n1 → dr1n2"}},
+		}, []string{"unknown dc1n1 → dr1n2"}},
 		{"young", "", func(in *Input) {
 			behindBy(in, "dc1n1", "dc1n2", someLag, 10*time.Second, true)
 			pause(in, "dc1n1", "dc1n2")
@@ -70,7 +74,7 @@ var lagBreakers = map[string][]breakCase{
 			}
 			sub(in, "dc1n1", "dc1n2").LastApplied = &last
 			pause(in, "dc1n1", "dc1n2")
-		}, []string{"fail " + edge12}},
+		}, []string{"unknown " + edge12}},
 		{"no slot", "", func(in *Input) { sub(in, "dc1n1", "dc1n2").Slot = "elsewhere" }, []string{"unknown " + edge12}},
 	},
 	"lag/failover-target-caught-up": {
@@ -99,6 +103,10 @@ var lagBreakers = map[string][]breakCase{
 			in.Plan.Policy.Slots.MaxRetainedBytes = 1 << 24
 			slot(in, "dc1n1", "dc1n2").RestartLSN = node1(in).Server.WALInsert - 1<<24 - 1
 		}, []string{"fail dc1n1: slot " + slotName("dc1n1", "dc1n2")}},
+		{"no limit", "", func(in *Input) {
+			in.Plan.Policy.Slots.MaxRetainedBytes = 0
+			slot(in, "dc1n1", "dc1n2").RestartLSN = 1
+		}, nil},
 		{"within it", "", func(in *Input) {
 			in.Plan.Policy.Slots.MaxRetainedBytes = 1 << 24
 			slot(in, "dc1n1", "dc1n2").RestartLSN = node1(in).Server.WALInsert - 1<<24

@@ -107,7 +107,7 @@ var (
 )
 
 // breakers are the cases of all families.
-var breakers = merged(meshBreakers, lagBreakers, settingsBreakers, joinBreakers)
+var breakers = merged(meshBreakers, lagBreakers, settingsBreakers, joinBreakers, tlsBreakers, walBreakers)
 
 func merged(families ...map[string][]breakCase) map[string][]breakCase {
 	out := map[string][]breakCase{}

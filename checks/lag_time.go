@@ -80,7 +80,10 @@ func lagTime(e edge, siblings []edge) []Finding {
 		case l.keepsUp(e):
 			return pass("%s applied all that %s sent it; older commits there are not for this edge", e.subscriber, e.provider).evidence("all that was sent is applied", expected, lagTimeHow)
 		case !l.slot.Active:
-			return fail("nobody reads slot %s, and changes of %s that are up to %s old wait behind it", l.slot.Name, e.provider, roundAge(b.atMost)).evidence(found, expected, lagTimeHow)
+			// slots/inactive and mesh/full fail; how old what is missing is, is
+			// another question.
+			return unknown("nobody reads slot %s, and changes of %s that are up to %s old may wait behind it, but this edge may not carry them", l.slot.Name, e.provider, roundAge(b.atMost)).
+				evidence(found, expected, lagTimeHow)
 		}
 		return unknown("%s has not confirmed %s of WAL; the oldest change that may be in it is %s old, but this edge may not carry it", e.subscriber, bytes(open), roundAge(b.atMost)).
 			evidence(found, expected, lagTimeHow)

@@ -29,20 +29,46 @@ func TestRecordFacts(t *testing.T) {
 	if os.Getenv("RECORD_FACTS") == "" {
 		t.Skip("set RECORD_FACTS=1 to record the facts of a healthy lab")
 	}
-	l := theLab(t)
+	l, err := lab.Up(t.Context(), lab.Options{}) // without Barman
+	lab.Need(t, err)
+	t.Cleanup(func() { require.NoError(t, l.Down()) })
 	require.NoError(t, l.Settle(t.Context()))
 	plan := labPlan(t, l)
 	var facts strings.Builder
-	require.NoError(t, catalog.Read(t.Context(), plan, catalog.Settings{}).Save(&facts))
+	c := catalog.Read(t.Context(), plan, catalog.Settings{})
+	asOneWouldWish(c)
+	require.NoError(t, c.Save(&facts))
 	var pairs []string
 	for _, n := range l.Nodes() {
 		host := n.Name + ".example"
-		pairs = append(pairs, n.Address(), host+":5432/"+lab.Database, n.ReaderDSN(), "host="+host+" port=5432 dbname="+lab.Database+" user="+lab.Reader)
+		pairs = append(pairs, n.Address(), host+":5432/"+lab.Database, n.ReaderDSN(), "host="+host+" port=5432 dbname="+lab.Database+" user="+lab.Reader+" sslmode=verify-full")
 	}
 	names := strings.NewReplacer(append(pairs, "127.0.0.1", "192.0.2.1")...)
 	require.NoError(t, os.MkdirAll(filepath.Dir(recordedPlan), 0o755))
 	require.NoError(t, os.WriteFile(recordedPlan, []byte(names.Replace(string(l.Topology()))), 0o644))
 	require.NoError(t, os.WriteFile(recordedFacts, []byte(names.Replace(facts.String())), 0o644))
+}
+
+// asOneWouldWish makes of the lab, where all is on one machine, what it would be
+// with the names that the record gets: nodes that reach each other over TLS, and
+// archive their WAL.
+func asOneWouldWish(c *catalog.Cluster) {
+	for name, n := range c.Nodes {
+		f := n.Facts
+		f.Settings["ssl"], f.Settings["archive_mode"] = "on", "on"
+		f.Archiver.Configured, f.Archiver.LastArchived = true, new(f.ServerNow.Add(-time.Minute))
+		f.Session = &catalog.Session{TLS: "TLS 1.3", ServerTLS: true, Certificates: []catalog.Certificate{{Subject: "CN=" + name + ".example", Issuer: "CN=Example CA",
+			NotBefore: f.ReadAt.AddDate(0, -1, 0).Truncate(time.Hour), NotAfter: f.ReadAt.AddDate(1, 0, 0).Truncate(time.Hour)}}}
+		for i := range f.Senders {
+			f.Senders[i].Encrypted = new(true)
+		}
+		for i := range f.Peers {
+			f.Peers[i].Asked = catalog.Asked{SSLMode: "verify-full"}
+		}
+		for i := range f.Subscriptions {
+			f.Subscriptions[i].Asked = catalog.Asked{SSLMode: "verify-full"}
+		}
+	}
 }
 
 // loadRecordedPlan reads the plan once: reading CUE takes a while.

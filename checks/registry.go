@@ -24,6 +24,7 @@ var live = []Check{
 	BackupSourceAsDeclared,
 	BackupSourceRepointed,
 	BackupSystemIDCompared,
+	BackupVersion,
 	BackupWALStreaming,
 	ClockSkew,
 	ConflictsLoggingOn,
@@ -84,9 +85,15 @@ var live = []Check{
 	TablesRowSecurity,
 	TablesTriggers,
 	TablesUnlogged,
+	TLSCertificates,
+	TLSModes,
+	TLSServerOn,
+	TLSSessions,
 	VersionsAsDeclared,
 	VersionsKnownFaults,
 	VersionsUniform,
+	WALArchived,
+	WALDiskBudget,
 }
 
 // Live returns the checks of running clusters, by name.

@@ -145,6 +145,8 @@ type Policy struct {
 	MaxPostgresMajors  int            `json:"max_postgres_majors"`
 	Lag                LagPolicy      `json:"lag"`
 	Slots              SlotPolicy     `json:"slots"`
+	WAL                WALPolicy      `json:"wal"`
+	TLS                TLSPolicy      `json:"tls"`
 	Backup             BackupPolicy   `json:"backup"`
 	Clock              ClockPolicy    `json:"clock"`
 	Prepared           PreparedPolicy `json:"prepared"`
@@ -194,6 +196,16 @@ func (p LagPolicy) Max() time.Duration { return time.Duration(p.MaxSeconds) * ti
 // SlotPolicy is how much WAL one slot may hold back.
 type SlotPolicy struct {
 	MaxRetainedBytes int64 `json:"max_retained_bytes"`
+}
+
+// WALPolicy is the room that a node has for WAL; MaxBytes 0 says nothing.
+type WALPolicy struct {
+	MaxBytes int64 `json:"max_bytes"`
+}
+
+// TLSPolicy is how long a server's certificate must still be valid.
+type TLSPolicy struct {
+	MinCertificateDays int `json:"min_certificate_days"`
 }
 
 // BackupPolicy is how old a backup may be (a Go duration, "26h") and how many

@@ -89,6 +89,9 @@ type Facts struct {
 	ReadAt    time.Time     `json:"read_at"`    // the tool's clock, at the start
 	ServerNow time.Time     `json:"server_now"` // the node's clock, between ReadAt and ReadAt+RoundTrip
 	RoundTrip time.Duration `json:"round_trip"` // of the query that read ServerNow
+	// Session is the way that all this took; nil in facts that were saved before
+	// it was looked at.
+	Session *Session `json:"session,omitempty"`
 
 	Server     Server            `json:"server"`
 	Flavour    Flavour           `json:"flavour"`
@@ -114,8 +117,9 @@ type Facts struct {
 	Prepared    []Prepared     `json:"prepared"`
 	Locks       []Lock         `json:"locks"` // that keep others from reading or writing: DDL under way
 	Conflicts   []ConflictLog  `json:"conflicts,omitempty"`
-	WALBytes    int64          `json:"wal_bytes"` // size of pg_wal
-	Workers     map[string]int `json:"workers"`   // background workers by backend_type, without those of parallel queries; nil: not asked for
+	WALBytes    int64          `json:"wal_bytes"`          // size of pg_wal
+	Archiver    *Archiver      `json:"archiver,omitempty"` // nil: not asked for
+	Workers     map[string]int `json:"workers"`            // background workers by backend_type, without those of parallel queries; nil: not asked for
 
 	Edition      string           `json:"edition,omitempty"` // SE or EE, of BDR 3
 	OwnedSlots   []OwnedName      `json:"owned_slots,omitempty"`
@@ -168,6 +172,7 @@ type Peer struct {
 	Target  string `json:"target_state,omitempty"` // the state it moves to
 	Kind    string `json:"kind,omitempty"`         // data, witness, standby, subscriber-only
 	Group   string `json:"group,omitempty"`
+	Asked          // of its DSN
 }
 
 // Raft is a node's view of one consensus group.
@@ -202,6 +207,7 @@ type Subscription struct {
 	ForwardOrigins []string `json:"forward_origins,omitempty"`
 	Errors         *int64   `json:"errors,omitempty"`  // failed applies since the statistics were reset; nil: not counted
 	Skipped        *int64   `json:"skipped,omitempty"` // transactions that were left out; nil: not counted
+	Asked                   // of the provider DSN
 }
 
 // State of a subscription in neutral words.
@@ -246,6 +252,9 @@ type Sender struct {
 	Replay      LSN           `json:"replay"`
 	ReplyAge    time.Duration `json:"reply_age"` // now() - reply_time; negative with clock skew
 	ReplyKnown  bool          `json:"reply_known"`
+	// Encrypted tells whether the connection is, by TLS or GSSAPI; nil in facts
+	// that were saved before it was looked at.
+	Encrypted *bool `json:"encrypted,omitempty"`
 }
 
 // Origin is a replication origin and how far it was applied here.

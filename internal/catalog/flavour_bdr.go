@@ -81,7 +81,7 @@ func bdrNodes(p *probe) query {
 			Local                                     bool
 		}) {
 			for _, r := range rows {
-				f.Peers = append(f.Peers, Peer{Name: r.Name, ID: r.ID, Address: schema.Address(r.DSN), Group: r.Group,
+				f.Peers = append(f.Peers, Peer{Name: r.Name, ID: r.ID, Address: schema.Address(r.DSN), Asked: askedBy(r.DSN), Group: r.Group,
 					State: stateWord(r.State), Target: stateWord(r.Target), Kind: kindWord(r.Kind)})
 				if r.Local {
 					f.LocalName = r.Name
@@ -143,7 +143,7 @@ func bdrSubscriptions(p *probe) query {
 				if !ok {
 					state = StateUnknown
 				}
-				f.Subscriptions = append(f.Subscriptions, Subscription{Name: r.Name, Provider: r.Provider, Address: schema.Address(r.DSN), Slot: r.Slot, Origin: r.Origin,
+				f.Subscriptions = append(f.Subscriptions, Subscription{Name: r.Name, Provider: r.Provider, Address: schema.Address(r.DSN), Asked: askedBy(r.DSN), Slot: r.Slot, Origin: r.Origin,
 					Sets: r.Sets, Enabled: r.Enabled, State: state, RawState: r.Status, Delay: time.Duration(r.Delay * float64(time.Second)), ForwardOrigins: r.Forward,
 					Errors: r.Errors, Skipped: r.Skipped, LastApplied: r.Last})
 			}

@@ -45,7 +45,7 @@ func nativeSubscriptions(p *probe) query {
 	}
 	return query{
 		part: PartSubscriptions, what: "pg_subscription",
-		grants: []string{"GRANT SELECT (subconninfo) ON pg_catalog.pg_subscription TO %s /* may hold passwords; without it mesh/dsn-as-declared is unknown */"},
+		grants: []string{"GRANT SELECT (subconninfo) ON pg_catalog.pg_subscription TO %s /* may hold passwords; without it mesh/dsn-as-declared and tls/mode-as-declared are unknown */"},
 		sql: `SELECT s.subname AS name, ` + dsn + `, coalesce(s.subslotname::text, '') AS slot, 'pg_' || s.oid AS origin, s.subpublications AS sets, s.subenabled AS enabled,
 			` + p.pick("source", "s.suborigin", "pg_catalog.pg_subscription", "suborigin") + `, ` + errors + `,
 			EXISTS (SELECT FROM pg_stat_subscription w WHERE w.subid = s.oid AND w.pid IS NOT NULL AND ` + worker + `) AS running,
@@ -58,7 +58,7 @@ func nativeSubscriptions(p *probe) query {
 			Errors                          *int64
 		}) {
 			for _, r := range rows {
-				sub := Subscription{Name: r.Name, Slot: r.Slot, Origin: r.Origin, Sets: r.Sets, Enabled: r.Enabled, Errors: r.Errors}
+				sub := Subscription{Name: r.Name, Slot: r.Slot, Origin: r.Origin, Sets: r.Sets, Enabled: r.Enabled, Errors: r.Errors, Asked: askedBy(r.DSN)}
 				if r.DSN != "" {
 					sub.Address = schema.Address(r.DSN)
 				}

@@ -44,7 +44,7 @@ var pglogicalNodes = query{
 		Local         bool
 	}) {
 		for _, r := range rows {
-			f.Peers = append(f.Peers, Peer{Name: r.Name, ID: r.ID, Address: schema.Address(r.DSN)})
+			f.Peers = append(f.Peers, Peer{Name: r.Name, ID: r.ID, Address: schema.Address(r.DSN), Asked: askedBy(r.DSN)})
 			if r.Local {
 				f.LocalName = r.Name
 			}
@@ -73,7 +73,7 @@ var pglogicalSubscriptions = query{
 			if !ok {
 				state = StateUnknown
 			}
-			f.Subscriptions = append(f.Subscriptions, Subscription{Name: r.Name, Provider: r.Provider, Address: schema.Address(r.DSN), Slot: r.Slot,
+			f.Subscriptions = append(f.Subscriptions, Subscription{Name: r.Name, Provider: r.Provider, Address: schema.Address(r.DSN), Asked: askedBy(r.DSN), Slot: r.Slot,
 				Origin: r.Slot, // pglogical names the origin like the slot
 				Sets:   r.Sets, Enabled: r.Enabled, State: state, RawState: r.Status, Delay: time.Duration(r.Delay * float64(time.Second)), ForwardOrigins: r.Forward})
 		}

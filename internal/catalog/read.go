@@ -110,7 +110,7 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 		return nil, err
 	}
 	defer session.Close()
-	f := &Facts{Settings: map[string]string{}}
+	f := &Facts{Settings: map[string]string{}, Session: sessionOf(session)}
 	limited, cancel := session.Deadline(ctx) // the clock and the catalogs together
 	defer cancel()
 	if err := clock(limited, session, f); err != nil {

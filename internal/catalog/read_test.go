@@ -154,13 +154,13 @@ func TestGapsNameTheMissingGrant(t *testing.T) {
 	for _, g := range f.Gaps {
 		gaps[g.Part] = g
 	}
-	for _, p := range []Part{PartSenders, PartOrigins, PartWAL, PartLocks, PartSettings, PartWorkers} {
+	for _, p := range []Part{PartSenders, PartOrigins, PartWAL, PartArchiver, PartLocks, PartSettings, PartWorkers} {
 		require.Equal(t, string(cluster.Denied), gaps[p].Reason, p)
 		require.Regexp(t, `^GRANT .* TO "nothing";$`, gaps[p].Remedy, p)
 	}
 	require.Equal(t, "track_commit_timestamp is off", gaps[PartCommits].Detail)
 	require.NotEmpty(t, gaps[PartCommits].Remedy)
-	require.Len(t, f.Gaps, 7, "%+v", f.Gaps)
+	require.Len(t, f.Gaps, 8, "%+v", f.Gaps)
 	require.NotEmpty(t, f.Settings["wal_level"])
 	require.NotEmpty(t, f.Roles)
 }

@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ var monitor = []string{"GRANT pg_monitor TO %s"}
 // settingsRead are the server settings that checks judge, beside all of bdr.*
 // and pglogical.*. None of them can hold a secret.
 var settingsRead = []string{
-	"block_size", "data_checksums", "default_text_search_config", "default_transaction_isolation", "fsync", "full_page_writes", "hot_standby_feedback",
+	"archive_mode", "block_size", "data_checksums", "default_text_search_config", "default_transaction_isolation", "fsync", "full_page_writes", "hot_standby_feedback",
 	"idle_replication_slot_timeout", "idle_session_timeout", "integer_datetimes", "lc_collate", "lc_ctype", "lc_messages", "lc_numeric", "lc_time",
 	"log_min_messages", "logical_decoding_work_mem", "max_active_replication_origins", "max_connections", "max_identifier_length", "max_index_keys",
 	"max_logical_replication_workers", "max_prepared_transactions", "max_replication_slots", "max_slot_wal_keep_size",
@@ -28,7 +27,7 @@ var settingsRead = []string{
 
 // genericQueries read what PostgreSQL 11 to 18 knows by itself.
 func genericQueries(p *probe) []query {
-	return []query{serverQuery(p), systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery, originsQuery, commitsQuery(p), walQuery, workersQuery,
+	return []query{serverQuery(p), sessionQuery, systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery(p), originsQuery, commitsQuery(p), walQuery(p), archiverQuery(p), workersQuery,
 		tablesQuery(p), sequencesQuery, rolesQuery, preparedQuery, locksQuery}
 }
 
@@ -122,30 +121,37 @@ var slotsQuery = query{
 	}),
 }
 
-var sendersQuery = query{
-	part: PartSenders, what: "pg_stat_replication", grants: monitor, member: "pg_read_all_stats",
-	// Several senders may bear one application name, as pg_basebackup's do.
-	sql: "SELECT r.*, clock_timestamp() AS asked FROM pg_stat_replication r ORDER BY application_name, pid",
-	fill: into(func(f *Facts, rows []struct {
-		PID             int        `json:"pid"`
-		ApplicationName string     `json:"application_name"`
-		ClientAddr      string     `json:"client_addr"`
-		State           string     `json:"state"`
-		SentLSN         LSN        `json:"sent_lsn"`
-		WriteLSN        LSN        `json:"write_lsn"`
-		FlushLSN        LSN        `json:"flush_lsn"`
-		ReplayLSN       LSN        `json:"replay_lsn"`
-		ReplyTime       *time.Time `json:"reply_time"` // PostgreSQL 12+
-		Asked           time.Time  `json:"asked"`
-	}) {
-		for _, r := range rows {
-			s := Sender{PID: r.PID, Application: r.ApplicationName, Client: r.ClientAddr, State: r.State, Sent: r.SentLSN, Write: r.WriteLSN, Flush: r.FlushLSN, Replay: r.ReplayLSN}
-			if r.ReplyTime != nil {
-				s.ReplyAge, s.ReplyKnown = r.Asked.Sub(*r.ReplyTime), true
+func sendersQuery(p *probe) query {
+	encrypted, join := "s.ssl", ""
+	if p.VersionNum >= 120000 { // GSSAPI encryption came with 12
+		encrypted, join = "s.ssl OR coalesce(g.encrypted, false)", " LEFT JOIN pg_stat_gssapi g ON g.pid = r.pid"
+	}
+	return query{
+		part: PartSenders, what: "pg_stat_replication", grants: monitor, member: "pg_read_all_stats",
+		// Several senders may bear one application name, as pg_basebackup's do.
+		sql: "SELECT r.*, clock_timestamp() AS asked, " + encrypted + " AS is_encrypted FROM pg_stat_replication r LEFT JOIN pg_stat_ssl s ON s.pid = r.pid" + join + " ORDER BY r.application_name, r.pid",
+		fill: into(func(f *Facts, rows []struct {
+			PID             int        `json:"pid"`
+			ApplicationName string     `json:"application_name"`
+			ClientAddr      string     `json:"client_addr"`
+			State           string     `json:"state"`
+			SentLSN         LSN        `json:"sent_lsn"`
+			WriteLSN        LSN        `json:"write_lsn"`
+			FlushLSN        LSN        `json:"flush_lsn"`
+			ReplayLSN       LSN        `json:"replay_lsn"`
+			ReplyTime       *time.Time `json:"reply_time"` // PostgreSQL 12+
+			Asked           time.Time  `json:"asked"`
+			IsEncrypted     *bool      `json:"is_encrypted"`
+		}) {
+			for _, r := range rows {
+				s := Sender{PID: r.PID, Application: r.ApplicationName, Client: r.ClientAddr, State: r.State, Sent: r.SentLSN, Write: r.WriteLSN, Flush: r.FlushLSN, Replay: r.ReplayLSN, Encrypted: r.IsEncrypted}
+				if r.ReplyTime != nil {
+					s.ReplyAge, s.ReplyKnown = r.Asked.Sub(*r.ReplyTime), true
+				}
+				f.Senders = append(f.Senders, s)
 			}
-			f.Senders = append(f.Senders, s)
-		}
-	}),
+		}),
+	}
 }
 
 // originsQuery: an origin that has applied nothing since the server started has
@@ -220,14 +226,6 @@ func thin(times []time.Time, now time.Time) []time.Time {
 		}
 	}
 	return slices.Clip(out)
-}
-
-var walQuery = query{
-	part: PartWAL, what: "pg_ls_waldir()", grants: monitor,
-	sql: "SELECT coalesce(sum(size), 0)::float8 AS bytes FROM pg_ls_waldir()",
-	fill: into(func(f *Facts, rows []struct{ Bytes float64 }) {
-		f.WALBytes = int64(math.Round(rows[0].Bytes))
-	}),
 }
 
 // workersQuery counts what takes a place of max_worker_processes: everything

@@ -65,6 +65,7 @@ func (l *Lab) Topology() []byte {
 	p("  min_replicas: 3")
 	p("  lag: {max_bytes: 10485760, max_seconds: 30}")
 	p("  backup: {max_age: 26h, min_redundancy: 1}")
+	p("  wal: {max_bytes: 4294967296}")
 	return []byte(b.String())
 }
 
