@@ -28,12 +28,12 @@ func TestAfterAndBefore(t *testing.T) {
 		require.NoError(t, first.Decide(compare.Policy{}, top))
 	})
 	t.Run("recheck reads the listed keys alone", func(t *testing.T) {
-		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first)
+		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first, nil)
 		require.NoError(t, err)
 		require.Equal(t, found(first, compare.Persistent), found(again, compare.Persistent), summary(again))
 		execAll(t, nodes[1:], "UPDATE a SET v = 'v7' WHERE id = 7; INSERT INTO a VALUES (9, 'v9'); UPDATE a SET v = 'late' WHERE id = 100")
 		execAll(t, nodes[:1], "INSERT INTO bag VALUES ('x')")
-		again, err = compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first)
+		again, err = compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true}, first, nil)
 		require.NoError(t, err)
 		require.Empty(t, found(again, compare.Persistent), summary(again))
 		a := tableOf(t, again, "a")
@@ -49,7 +49,7 @@ func TestAfterAndBefore(t *testing.T) {
 		require.Equal(t, int64(51), cut.Tables[0].Counts.Persistent)
 		require.Equal(t, int64(41), cut.Tables[0].Cut)
 		execAll(t, nodes[1:], "UPDATE a SET v = 'v' || id")
-		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true, Tables: []string{"a"}}, cut)
+		again, err := compare.Recheck(t.Context(), compare.Request{Topology: top, Static: true, Tables: []string{"a"}}, cut, nil)
 		require.NoError(t, err)
 		require.Equal(t, compare.Incomplete, again.Verdict, summary(again))
 		require.Contains(t, fmt.Sprint(again.Tables[0].Reasons), "41 more differences")
@@ -77,7 +77,7 @@ func TestAfterAndBefore(t *testing.T) {
 			}
 			req := c.request
 			req.Topology, req.Static = top, true
-			again, err := compare.Recheck(t.Context(), req, &old)
+			again, err := compare.Recheck(t.Context(), req, &old, nil)
 			require.NoError(t, err, name)
 			if c.reason == "" {
 				require.Equal(t, compare.Match, again.Verdict, summary(again))
@@ -96,7 +96,7 @@ func TestAfterAndBefore(t *testing.T) {
 			bad := &compare.Result{Tables: []compare.Table{{Schema: "public", Name: "a", Key: []string{"id"}, Diffs: []compare.Difference{d}}}}
 			var wrong *compare.RequestError
 			require.ErrorAs(t, bad.Decide(compare.Policy{}, top), &wrong)
-			_, err := compare.Recheck(t.Context(), compare.Request{Topology: top}, bad)
+			_, err := compare.Recheck(t.Context(), compare.Request{Topology: top}, bad, nil)
 			require.ErrorAs(t, err, &wrong)
 		}
 	})
@@ -110,6 +110,7 @@ func TestAfterAndBefore(t *testing.T) {
 		require.Contains(t, fmt.Sprint(p.Tables[1].Reasons), "the table does not exist on n2")
 		require.Contains(t, fmt.Sprint(p.Tables[2].Notes), "multiset")
 	})
+	t.Run("keys that are asked for", func(t *testing.T) { askedKeys(t, nodes) })
 	t.Run("a run writes nothing and leaves nothing open", func(t *testing.T) {
 		const trace = `SELECT concat_ws(' ', pg_current_xact_id_if_assigned(), (SELECT count(*) FROM pg_class), (SELECT count(*) FROM pg_proc), (SELECT count(*) FROM pg_replication_slots),
 			txid_snapshot_xmax(txid_current_snapshot()))`

@@ -142,7 +142,7 @@ func TestRecheckKeepsDoubts(t *testing.T) {
 			old := *first
 			old.Tables = append([]compare.Table{}, first.Tables...)
 			c.change(&old)
-			r, err := compare.Recheck(t.Context(), req, &old)
+			r, err := compare.Recheck(t.Context(), req, &old, nil)
 			require.NoError(t, err)
 			if c.why == "" {
 				require.Equal(t, compare.Match, r.Verdict, summary(r))

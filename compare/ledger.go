@@ -90,7 +90,8 @@ type voidRecord struct {
 
 // OpenLedger creates the ledger of a request, or with resume goes on with one.
 // It fails with a [*RequestError] when a new one is asked for and the file
-// exists, and when the settings are not those of the file.
+// exists, when the settings are not those of the file, and when another process
+// has it open.
 func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
 	if err := req.defaults().check(context.Background()); err != nil {
 		return nil, err // no file is made for what cannot be run
@@ -109,6 +110,10 @@ func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
 	case err != nil:
 		return nil, fmt.Errorf("open the ledger: %w", err)
 	}
+	if err := own(f); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
 	l := &Ledger{file: f, tables: map[string]Table{}, plans: map[string]planRecord{}, read: map[string][]chunkRecord{}}
 	if resume {
 		err = l.load(want)
@@ -120,6 +125,21 @@ func OpenLedger(path string, req Request, resume bool) (*Ledger, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// own takes the file for this process alone: two that went on with it would read
+// chunks twice, and one would cut off what the other writes.
+func own(f *os.File) error {
+	held, holder, err := lock(f)
+	switch {
+	case err != nil:
+		return fmt.Errorf("lock the ledger %s: %w", f.Name(), err)
+	case held:
+		return nil
+	case holder > 0:
+		return refuse("%s is in use by process %d: wait for its end, or name another file", f.Name(), holder)
+	}
+	return refuse("%s is in use by another process: wait for its end, or name another file", f.Name())
 }
 
 // append writes a line, and syncs the file unless that was just done.

@@ -48,12 +48,7 @@ func (l looked) proveGone(ctx context.Context, sessions []*cluster.Session, qs [
 	}
 	var gone [][]string
 	for _, k := range keys {
-		seen := false
-		for _, node := range l {
-			_, ok := node[strings.Join(k, sep)]
-			seen = seen || ok
-		}
-		if !seen {
+		if l.nowhere(strings.Join(k, sep)) {
 			gone = append(gone, k)
 		}
 	}

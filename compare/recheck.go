@@ -100,6 +100,16 @@ func (l looked) agree(key string) bool {
 	return true
 }
 
+// nowhere reports whether no node has a key.
+func (l looked) nowhere(key string) bool {
+	for _, node := range l {
+		if _, ok := node[key]; ok {
+			return false
+		}
+	}
+	return true
+}
+
 // versions returns what every node holds of a key.
 func (l looked) versions(key string) []version {
 	out := make([]version, len(l))
@@ -125,7 +135,8 @@ type rechecker struct {
 	evidence func() bool // whether values are still wanted
 	found    func(key []string, status Status, l looked)
 	keyless  bool
-	settled  func() // after every batch
+	settled  func()                            // after every batch
+	first    func(keys [][]string, now looked) // what the first look saw; may be nil
 }
 
 func (r *rechecker) batch() int {
@@ -154,7 +165,7 @@ func (r *rechecker) settle(ctx context.Context, suspects *spool) error {
 		defer moving.close()
 		if err := suspects.batches(r.batch, func(batch []suspect) error {
 			defer r.settled()
-			return r.again(ctx, batch, fence.Passed, round >= r.rounds, moving)
+			return r.again(ctx, batch, fence.Passed, round, moving)
 		}); err != nil {
 			return err
 		}
@@ -165,7 +176,7 @@ func (r *rechecker) settle(ctx context.Context, suspects *spool) error {
 
 // again looks at a batch. Without a fence nothing can be told of what still
 // differs.
-func (r *rechecker) again(ctx context.Context, batch []suspect, fenced, last bool, moving *spool) error {
+func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, round int, moving *spool) error {
 	keys := make([][]string, len(batch))
 	for i, s := range batch {
 		keys[i] = s.key
@@ -173,6 +184,9 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced, last boo
 	now, err := r.look(ctx, keys, r.evidence())
 	if err != nil {
 		return err
+	}
+	if round == 0 && r.first != nil {
+		r.first(keys, now)
 	}
 	for _, s := range batch {
 		k := strings.Join(s.key, sep)
@@ -185,7 +199,7 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced, last boo
 		case slices.Equal(now.versions(k), s.seen):
 			r.counts.Persistent++
 			r.found(s.key, Persistent, now)
-		case last:
+		case round >= r.rounds:
 			r.counts.Volatile++
 			r.found(s.key, Volatile, now)
 		default:

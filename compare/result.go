@@ -57,6 +57,7 @@ type Table struct {
 	Reasons []string     `json:"reasons,omitempty"`  // why it is incomplete
 	Notes   []string     `json:"notes,omitempty"`    // what a reader should know and what does not touch the verdict
 	Where   string       `json:"where,omitempty"`    // the rows compared; empty: all
+	Scope   string       `json:"scope,omitempty"`    // of a recheck: the keys, and nodes, that the verdict is about and nothing beyond; empty: all rows
 	Key     []string     `json:"key"`                // columns that identify a row
 	Columns []string     `json:"columns"`            // columns compared
 	Left    []string     `json:"left_out,omitempty"` // columns not compared, and why

@@ -28,7 +28,7 @@ func (r *run) suspects(ctx context.Context, t *task, s *shape, nodes []string, m
 			return err
 		}
 	}
-	return r.settle(ctx, t, s, nodes, m, b, found, out)
+	return r.settle(ctx, t, s, nodes, m, b, found, out, nil)
 }
 
 // drill reads some differing buckets. A statement that runs into its timeout is
@@ -74,14 +74,15 @@ func (r *run) look(ctx context.Context, t *task, s *shape, nodes []string, m met
 	return l, err
 }
 
-// settle finds out what became of suspects.
-func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, suspects *spool, out *Table) error {
+// settle finds out what became of suspects; first is told what the first look at
+// them saw.
+func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m method, b buckets, suspects *spool, out *Table, first func([][]string, looked)) error {
 	out.Counts.Suspect = suspects.count
 	if err := r.persist(ctx, nodes, func() error { return r.readOrigins(ctx, nodes) }); err != nil {
 		out.Counts.Unverified = suspects.count
 		return err
 	}
-	check := &rechecker{rounds: r.req.Rounds, counts: &out.Counts, keyless: len(s.key) == 0,
+	check := &rechecker{rounds: r.req.Rounds, counts: &out.Counts, keyless: len(s.key) == 0, first: first,
 		look: func(ctx context.Context, keys [][]string, values bool) (looked, error) {
 			return r.look(ctx, t, s, nodes, m, b, keys, values)
 		},

@@ -66,6 +66,7 @@ func mdComparison(b *bufio.Writer, c *compare.Result) {
 		if t.Verdict != compare.Match {
 			verdict = "**" + verdict + "**"
 		}
+		verdict += md(ofScope(t))
 		fmt.Fprintf(b, "| %s | %s | %d | %s | %s | %s | %s |\n", mdCode(tableName(t)), md(t.DataSet), len(t.Nodes), grouped(rowsOf(t)), verdict, grouped(t.Counts.Persistent), suspectsText(t.Counts))
 	}
 	for _, t := range c.Tables {

@@ -29,7 +29,7 @@ func (p *page) comparison(r *Report, verbose bool) error {
 	var rows [][]string
 	for _, t := range c.Tables {
 		rows = append(rows, []string{clean(tableName(t)), clean(t.DataSet), fmt.Sprint(len(t.Nodes)), grouped(rowsOf(t)),
-			p.tableVerdict(t.Verdict), grouped(t.Counts.Persistent), suspectsText(t.Counts)})
+			p.tableVerdict(t.Verdict) + ofScope(t), grouped(t.Counts.Persistent), suspectsText(t.Counts)})
 	}
 	header := []string{"table", "data set", "nodes", "rows", "verdict", "differ", "other suspects"}
 	if err := p.grid(0, header, rows, 2, 3, 5); err != nil {
@@ -86,6 +86,14 @@ func tableNotes(t compare.Table) []string {
 		out = append(out, plural(n, "row that differs is", "rows that differ are")+" the baseline's, with the same content on the same nodes")
 	}
 	return append(out, t.Notes...)
+}
+
+// ofScope says behind a verdict what it is about, when that is not all rows.
+func ofScope(t compare.Table) string {
+	if t.Scope == "" {
+		return ""
+	}
+	return " (" + clean(t.Scope) + ")"
 }
 
 func tableName(t compare.Table) string { return t.Schema + "." + t.Name }

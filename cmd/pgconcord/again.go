@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -137,6 +138,9 @@ func runDecide(ctx context.Context, a *app, o againOptions) error {
 type recheckOptions struct {
 	againOptions
 	shards, tables []string
+	nodes          []string
+	keys           []string
+	keyList        string
 	where          string
 	exclude        []string
 	common, static bool
@@ -155,12 +159,21 @@ behind fences, on the nodes that the report compared and in its mode. It says
 nothing about other rows. What the report had counted and not listed, or had not
 read, stays incomplete.
 
+With --key and --keys other keys are read instead, whether the report lists them
+or not; with --node fewer nodes, or others, are asked. The verdict is then one on
+those keys and nodes alone, and says so. A key is written as its text, or when it
+has several columns as JSON, an object or a list: '{"id":"7","kind":"a"}', '["7","a"]'.
+A list of keys has one a line in that form, or is what --differences
+exported (.jsonl or .csv), or a CSV with the key's columns.
+
 A run that had --where, --exclude-column, --common-columns or --static is
 rechecked with the same; where they make it another question the table is
 incomplete.`,
 		Example: example(
 			"pgconcord compare recheck rows.json topology.yaml",
 			"pgconcord compare recheck rows.json topology.yaml --shard first --output again.json --differences again.jsonl",
+			"pgconcord compare recheck rows.json topology.yaml --table public.accounts --key 7 --key 12 --node dc1n1 --node dc1n2",
+			"pgconcord compare recheck rows.json topology.yaml --keys mended.csv",
 		),
 	}
 	o.ofReport(a, cmd, func(cmd *cobra.Command) error { return runRecheck(cmd.Context(), a, o) })
@@ -169,6 +182,9 @@ incomplete.`,
 	fs := cmd.Flags()
 	fs.StringSliceVar(&o.shards, "shard", nil, "recheck these shards only; "+schema.ReferenceName+" is the reference data")
 	fs.StringSliceVar(&o.tables, "table", nil, "recheck these tables only: schema.table or table")
+	fs.StringSliceVar(&o.nodes, "node", nil, "recheck on these nodes only")
+	fs.StringArrayVar(&o.keys, "key", nil, "recheck this key instead of those that the report lists; repeatable")
+	fs.StringVar(&o.keyList, "keys", "", "file of the keys to recheck instead, one a line or as they were exported; - is standard input")
 	fs.StringVar(&o.where, "where", "", "SQL condition, as the report's run had it")
 	fs.StringSliceVar(&o.exclude, "exclude-column", nil, "column to leave out, as the report's run had it")
 	fs.BoolVar(&o.common, "common-columns", false, "compare the columns that all nodes have, as the report's run did")
@@ -192,14 +208,19 @@ func runRecheck(ctx context.Context, a *app, o recheckOptions) error {
 	if err != nil {
 		return err
 	}
-	if earlier.Redacted == reports.RedactAll {
-		return usagef("%s: its keys were taken out by --redact all, so they cannot be read again", o.earlier)
+	asked, err := o.asked(a)
+	if err != nil {
+		return err
+	}
+	if earlier.Redacted == reports.RedactAll && asked == nil {
+		return usagef("%s: its keys were taken out by --redact all, so they cannot be read again; name them with --key or --keys", o.earlier)
 	}
 	old := earlier.Comparison
 	request := compare.Request{Topology: plan.Topology, Shards: o.shards, Tables: o.tables, Mode: old.Mode, Where: o.where, ExcludeColumns: o.exclude,
 		CommonColumns: o.common, Static: o.static, Policy: o.consensus.chosen(), MaxConnections: o.connections, FenceTimeout: o.fenceTimeout, Settings: settings}
 	in := o.input(a, plan, earlier, started)
 	keys := 0
+	var compared []string
 	for _, t := range old.Tables {
 		if len(o.shards) > 0 && !slices.Contains(o.shards, t.DataSet) ||
 			len(o.tables) > 0 && !slices.Contains(o.tables, t.Name) && !slices.Contains(o.tables, t.Schema+"."+t.Name) {
@@ -211,23 +232,41 @@ func runRecheck(ctx context.Context, a *app, o recheckOptions) error {
 		keys += len(t.Diffs)
 		request.SampleLimit = max(request.SampleLimit, len(t.Diffs))
 		for _, c := range t.Nodes {
-			if !slices.Contains(request.Nodes, c.Node) {
-				request.Nodes = append(request.Nodes, c.Node)
+			if !slices.Contains(compared, c.Node) {
+				compared = append(compared, c.Node)
 			}
 		}
 	}
-	if keys == 0 {
+	request.SampleLimit = max(request.SampleLimit, len(asked))
+	if keys == 0 && asked == nil {
 		return usagef("%s: lists no differing key of what is asked for, so there is nothing to recheck", o.earlier)
 	}
-	request.Nodes = sorted(request.Nodes)
-	in.Notes = []string{fmt.Sprintf("only the differing keys (%d) were read again that run %s, which ended at %s, lists", keys, earlier.RunID, earlier.Finished.UTC().Format(time.RFC3339))}
-	if more := without(plan.Topology.NodeNames(), request.Nodes); len(more) > 0 {
-		in.Notes = append(in.Notes, "not read, because that run had not compared them: "+strings.Join(more, ", "))
+	request.Nodes = sorted(compared)
+	if len(o.nodes) > 0 {
+		request.Nodes = sorted(o.nodes)
+	}
+	which := fmt.Sprintf("only the differing keys (%d) were read again that run %s, which ended at %s, lists", keys, earlier.RunID, earlier.Finished.UTC().Format(time.RFC3339))
+	if asked != nil {
+		which = fmt.Sprintf("only keys that were asked for were read, in the tables of run %s, which ended at %s: nothing is said of any other row", earlier.RunID, earlier.Finished.UTC().Format(time.RFC3339))
+		in.Incomplete = nil // another question
+	}
+	in.Notes = []string{which}
+	more := without(plan.Topology.NodeNames(), request.Nodes)
+	if unread := without(more, compared); len(unread) > 0 {
+		in.Notes = append(in.Notes, "not read, because that run had not compared them: "+strings.Join(unread, ", "))
+	}
+	if len(o.nodes) > 0 {
+		if unread := without(more, without(more, compared)); len(unread) > 0 {
+			in.Notes = append(in.Notes, "not read, because --node leaves them out: "+strings.Join(unread, ", "))
+		}
 	}
 	result, err := a.withProgress(ctx, request, func(ctx context.Context, r compare.Request) (*compare.Result, error) {
-		return compare.Recheck(ctx, r, old)
+		return compare.Recheck(ctx, r, old, asked)
 	})
 	if err != nil && ctx.Err() == nil {
+		if asked != nil && errors.As(err, new(usageError)) {
+			return err // it says where in the list
+		}
 		return fmt.Errorf("%s: %w", o.earlier, err)
 	}
 	in.Comparison, in.Finished = result, a.now()

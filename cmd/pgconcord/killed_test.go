@@ -118,6 +118,13 @@ func TestKilled(t *testing.T) {
 				break
 			}
 		}
+		if kills == 0 { // a ledger has one user; the lock of one that was killed is gone, as the next round shows
+			require.Eventually(t, func() bool { return size() > 0 }, time.Minute, time.Millisecond)
+			second, said := command("--ledger", ledger, "--resume")
+			require.Error(t, second.Run())
+			require.Equal(t, 2, second.ProcessState.ExitCode(), said)
+			require.Contains(t, said.String(), fmt.Sprintf("%s is in use by process %d", ledger, cmd.Process.Pid))
+		}
 		time.Sleep(time.Duration(random.IntN(300)) * time.Millisecond / 10)
 		require.NoError(t, cmd.Process.Kill())
 		<-ended
