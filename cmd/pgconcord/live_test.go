@@ -54,6 +54,7 @@ func TestLive(t *testing.T) {
 		t.Run(name, func(t *testing.T) { testscript.Run(t, p) })
 	}
 	run("live")
+	t.Run("obstacles", func(t *testing.T) { withObstacles(t, l) })
 	t.Run("commands", func(t *testing.T) { everyCommand(t, l) })
 	t.Run("pre-join", func(t *testing.T) { beforeJoin(t, l) })
 	run("join") // the lab has more nodes from here on
