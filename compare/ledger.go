@@ -27,7 +27,7 @@ type Ledger struct {
 }
 
 // ledgerFormat rises when an old ledger cannot be gone on with.
-const ledgerFormat = 3 // 1: could hold a match of rows whose keys a cast had cut; 2: knew no chunks
+const ledgerFormat = 4 // 1: could hold a match of rows whose keys a cast had cut; 2: knew no chunks; 3: took columns that were added anew for the old ones
 
 // syncEvery bounds how often the file is synced: tiny tables are done faster
 // than that. What a kill leaves unsynced is kept by the system; what a crash of

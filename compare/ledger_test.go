@@ -20,7 +20,7 @@ func TestLedger(t *testing.T) {
 	for i := range 3 {
 		execAll(t, nodes, fmt.Sprintf("CREATE TABLE t%d (id int PRIMARY KEY, a text); INSERT INTO t%[1]d SELECT g, g FROM generate_series(1, 1000) g", i))
 	}
-	req := compare.Request{Topology: static(nodes), Static: true}
+	req := compare.Request{Topology: static(nodes), Static: true, MaxConnections: 1}
 	file := filepath.Join(t.TempDir(), "ledger")
 	open := func(req compare.Request, resume bool) (*compare.Ledger, error) {
 		return compare.OpenLedger(file, req, resume)

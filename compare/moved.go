@@ -66,7 +66,7 @@ func (d *detection) conflict(relation string, out Output) string {
 		case out.Snapshot.XMin-c.snapshot.XMin > maxAge || c.snapshot.XMin-out.Snapshot.XMin > maxAge:
 			return "too many transactions lie between what was read before and now"
 		case c.relation == relation && c.file != out.File:
-			return "the table was rewritten, truncated or replaced"
+			return "the table was rewritten, truncated, replaced or altered"
 		}
 	}
 	return ""

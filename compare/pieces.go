@@ -152,7 +152,7 @@ type leaf struct {
 }
 
 // partitions lists the leaves below a partitioned table, at every level.
-func partitions(ctx context.Context, tx pgx.Tx, root string) ([]leaf, error) {
+func partitions(ctx context.Context, tx querier, root string) ([]leaf, error) {
 	rows, err := tx.Query(ctx, `WITH RECURSIVE tree AS (
 			SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM pg_class c WHERE c.oid = to_regclass($1)
 			UNION ALL SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid WHERE tree.relkind = 'p')
@@ -216,7 +216,7 @@ func (d *detection) leaves(ctx context.Context, s *cluster.Session, table string
 // errPartitions says that the list of partitions is not that of the snapshot.
 var errPartitions = errors.New("partitions of the table were attached or detached meanwhile")
 
-func samePartitions(ctx context.Context, tx pgx.Tx, g Group) error {
+func samePartitions(ctx context.Context, tx querier, g Group) error {
 	all, err := partitions(ctx, tx, g.Root)
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ type progressed struct {
 }
 
 func (r *run) event(phase string, t *task, node string, rows, total int64) {
-	r.req.Progress(Event{Phase: phase, Table: t.label(), Node: node, TablesDone: r.done, TablesTotal: r.total, Rows: rows, RowsTotal: total})
+	r.req.Progress(Event{Phase: phase, Table: t.label(), Node: node, TablesDone: int(r.tally.done.Load()), TablesTotal: r.tally.total, Rows: rows, RowsTotal: total})
 }
 
 // say reports what happens between two steps of the scan.
@@ -24,7 +24,7 @@ func (r *run) say(phase, label, node string) {
 	if p.label != label {
 		p = progressed{}
 	}
-	r.req.Progress(Event{Phase: phase, Table: label, Node: node, TablesDone: r.done, TablesTotal: r.total, Rows: p.rows, RowsTotal: p.expected})
+	r.req.Progress(Event{Phase: phase, Table: label, Node: node, TablesDone: int(r.tally.done.Load()), TablesTotal: r.tally.total, Rows: p.rows, RowsTotal: p.expected})
 }
 
 // scanning begins the count of a table's rows.

@@ -67,6 +67,9 @@ type Table struct {
 	Counts  Counts       `json:"counts"`
 	Diffs   []Difference `json:"differences,omitempty"` // a bounded sample, in key order
 	Cut     int64        `json:"cut,omitempty"`         // differences found and not listed
+
+	// Unfinished says that the context ended before the table was compared in full.
+	Unfinished bool `json:"-"`
 }
 
 // Coverage says what was read of a table on one node.

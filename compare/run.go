@@ -3,15 +3,16 @@ package compare
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/schema"
 )
 
-// run is one comparison under way.
+// run is one comparison under way, or the part of it that works on one table
+// beside others.
 type run struct {
 	req     Request
 	surveys map[string]*survey
@@ -19,15 +20,21 @@ type run struct {
 	fencer  *fencer
 	origins map[string]map[int64]string
 	runner  Runner
+	pool    *pool
 	close   func()
 
 	notes *notes // of the table under way
-	done  int
-	total int
+	tally *tally
 
 	mu       sync.Mutex
 	progress progressed
 	pauses   pauses
+}
+
+// tally is how many tables are done.
+type tally struct {
+	done  atomic.Int64
+	total int
 }
 
 // Run compares the tables of the plan and returns what it found. An error means
@@ -40,29 +47,12 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	defer r.close()
-	r.total = len(tasks)
-	for _, t := range tasks {
-		if ctx.Err() != nil {
-			break
-		}
-		table, ok := r.req.Ledger.done(t)
-		if ok && r.stands(t, table) {
-			table.Notes = append(slices.Clone(table.Notes), "finished by an earlier run and taken from its ledger: nothing of it was read again")
-		} else {
-			table = r.table(ctx, t)
-			if ctx.Err() == nil {
-				if err := r.req.Ledger.record(t, table); err != nil {
-					return nil, err
-				}
-			}
-		}
-		out.Tables = append(out.Tables, table)
-		if ctx.Err() == nil {
-			r.done++
-		}
+	r.tally.total = len(tasks)
+	if out.Tables, err = r.all(ctx, tasks); err != nil {
+		return nil, err
 	}
 	if ctx.Err() != nil {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("interrupted after %d of %d tables", r.done, r.total))
+		out.Reasons = append(out.Reasons, fmt.Sprintf("interrupted after %d of %d tables", r.tally.done.Load(), r.tally.total))
 	}
 	out.Fence = r.fencer.report()
 	out.Verdict = verdictOf(out)
@@ -78,7 +68,7 @@ func begin(ctx context.Context, req Request) (*run, []*task, *Result, error) {
 		return nil, nil, nil, err
 	}
 	out := &Result{Started: time.Now().UTC(), Mode: req.Mode, Policy: req.Policy.String(), Tables: []Table{}}
-	r := &run{req: req, origins: map[string]map[int64]string{}, notes: &notes{}}
+	r := &run{req: req, origins: map[string]map[int64]string{}, notes: &notes{}, tally: &tally{}}
 	r.open(ctx)
 	tasks, reasons, err := planTables(req, r.surveys, r.failed)
 	if err != nil {
@@ -132,19 +122,23 @@ func (r *run) open(ctx context.Context) {
 			r.surveys[name] = a.v
 		}
 	}
-	r.fencer = &fencer{surveys: r.surveys, timeout: r.req.FenceTimeout, static: r.req.Static,
-		session: func(n string) *cluster.Session { return r.surveys[n].session },
-		edges:   map[[2]string]FenceEdge{}, failed: map[[2]string]bool{}, silent: map[string]bool{}}
-	for name, n := range r.req.Topology.Nodes {
-		r.fencer.silent[name] = n.Kind == schema.KindSubscriberOnly || n.Kind == schema.KindStandby
-	}
-	p := &pool{width: r.req.MaxConnections, main: r.fencer.session, open: r.connect, gentle: r.ease,
-		groups: map[string]*group{}, spare: map[string][]*cluster.Session{}}
-	r.runner = p
+	r.work()
 	r.close = func() {
-		p.close()
+		r.pool.close()
 		for _, v := range r.surveys {
 			v.session.Close()
 		}
 	}
+}
+
+// work makes what works over the sessions of the surveys.
+func (r *run) work() {
+	session := func(n string) *cluster.Session { return r.surveys[n].session }
+	r.fencer = &fencer{surveys: r.surveys, timeout: r.req.FenceTimeout, static: r.req.Static, session: session,
+		edges: map[[2]string]FenceEdge{}, failed: map[[2]string]bool{}, silent: map[string]bool{}}
+	for name, n := range r.req.Topology.Nodes {
+		r.fencer.silent[name] = n.Kind == schema.KindSubscriberOnly || n.Kind == schema.KindStandby
+	}
+	r.pool = newPool(r.req.MaxConnections, session, r.connect, r.ease)
+	r.runner = r.pool
 }

@@ -23,8 +23,8 @@ type scanned struct {
 var errNoDigest = errors.New("the digest of a row is NULL: a column that is NOT NULL by the catalog holds NULL")
 
 // read runs a job's statement.
-func read(ctx context.Context, tx pgx.Tx, job Job, out *Output) error {
-	rows, err := tx.Query(ctx, job.SQL)
+func read(ctx context.Context, tx querier, job Job, out *Output) error {
+	rows, err := tx.Query(ctx, job.SQL, pgx.QueryExecModeExec) // prepared by nobody: one round trip
 	if err != nil {
 		return err
 	}

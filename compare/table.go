@@ -18,7 +18,8 @@ func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (b
 	for _, n := range nodes {
 		sp.rows = max(sp.rows, t.on[n].estimate())
 	}
-	if !sp.known {
+	if few := r.small(t, nodes) && sp.rows <= smallRows; !sp.known || few {
+		sp.known = false // its smallest and largest key are not worth a look
 		return newBuckets(s, sp, r.req.BucketRows), sp, nil
 	}
 	found := make([]spread, len(nodes))

@@ -76,10 +76,11 @@ func lastTurn(past []*reports.Report) map[work]int64 {
 // addUnreached says of a result which tables the time was too short for.
 func addUnreached(result *compare.Result, due []work, within time.Duration) {
 	finished := len(result.Tables)
-	if n := finished; n > 0 && result.Tables[n-1].Verdict == compare.Incomplete {
-		finished--
-		t := &result.Tables[n-1] // the one that was under way
-		t.Reasons = append([]string{notFinished + within.String()}, t.Reasons...)
+	for i := range result.Tables {
+		if t := &result.Tables[i]; t.Unfinished { // it was under way
+			finished--
+			t.Reasons = append([]string{notFinished + within.String()}, t.Reasons...)
+		}
 	}
 	done := map[work]bool{}
 	for _, t := range result.Tables {

@@ -37,7 +37,7 @@ func TestLastTurn(t *testing.T) {
 func TestAddUnreached(t *testing.T) {
 	result := &compare.Result{Verdict: compare.Match, Reasons: []string{"interrupted after 1 of 3 tables"}, Tables: []compare.Table{
 		{DataSet: "first", Schema: "public", Name: "a", Verdict: compare.Match},
-		{DataSet: "first", Schema: "public", Name: "b", Verdict: compare.Incomplete, Reasons: []string{"context deadline exceeded"}}}}
+		{DataSet: "first", Schema: "public", Name: "b", Verdict: compare.Incomplete, Unfinished: true, Reasons: []string{"context deadline exceeded"}}}}
 	due := []work{{"first", "public", "a"}, {"first", "public", "b"}, {"second", "public", "a"}}
 	addUnreached(result, due, 2*time.Hour)
 	require.Equal(t, compare.Incomplete, result.Verdict)

@@ -28,7 +28,7 @@ func (f *rowFlags) register(fs *pflag.FlagSet, redact string) {
 	fs.StringVar(&f.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
 	f.consensus.register(fs)
 	fs.IntVar(&f.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
-	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node; a table of several chunks is read over all of them at once")
+	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node; small tables are compared as many at once, a table of several chunks is read over all of them")
 	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
 	f.limits.register(fs)
 	f.export.register(fs, redact)
