@@ -72,6 +72,9 @@ func TestTheHouseTightensThePolicy(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, "topology.yaml:46:26: policy.backup.min_redundancy: invalid value 1 (out of bound >=2), by policy/a.cue:2:33", err.Error())
 
+	_, err = house(t, worldwide, "package topology\npolicy: max_nodes: <=5\n")
+	require.EqualError(t, err, "topology.yaml:43:1: policy.max_nodes: the policy does not allow the default, by policy/a.cue:2:9 (write the value into the topology)")
+
 	p, err := house(t, worldwide, "package topology\npolicy: min_replicas: >=3\n")
 	require.NoError(t, err)
 	require.Empty(t, p.Violations)

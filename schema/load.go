@@ -137,7 +137,7 @@ func (l *loading) whole(text parsed, house []*ast.File) (*Plan, error) {
 			return nil, &InputError{Problems: ps}
 		}
 		c := &checker{positions: in.positions}
-		c.house(err)
+		c.house(err, u)
 		return nil, &InputError{Problems: sorted(c.problems)}
 	}
 	t, err := decode(u)

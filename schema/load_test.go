@@ -109,7 +109,7 @@ func TestSeveralFilesAreMerged(t *testing.T) {
 
 	ins = append(ins, Input{Name: "e.yaml", Data: []byte("name: another\n")})
 	_, err = Load(context.Background(), ins, Options{})
-	require.EqualError(t, err, "a.json:14:4: name: two values that differ, at a.json:14:11 and e.yaml:1:7 (keep one of them)")
+	require.EqualError(t, err, "a.json:14:3: name: two values that differ, at a.json:14:11 and e.yaml:1:7 (keep one of them)")
 }
 
 // The evaluator answers the same, in the same order, every time.

@@ -230,11 +230,13 @@ func misshapen(def, data cue.Value, positions map[string]Position) []Problem {
 
 // house reports what a house file demands of a plain value, such as
 // policy: min_replicas: >=2, with the place of the demand. Of the errors that
-// CUE gives for one value, those of our own alternatives say nothing.
-func (c *checker) house(err error) {
+// CUE gives for one value, those of our own alternatives say nothing; where the
+// topology leaves the value open, CUE only says that it is: u is asked who has a
+// say in it.
+func (c *checker) house(err error, u cue.Value) {
 	type demand struct {
-		detail string
-		by     Position
+		detail, remedy string
+		by             Position
 	}
 	demands := map[string]demand{}
 	for _, e := range errors.Errors(err) {
@@ -244,8 +246,16 @@ func (c *checker) house(err error) {
 		if m := fmt.Sprintf(format, args...); d.detail == "" && strings.Contains(m, "out of bound") && !secret(at) {
 			d.detail = m
 		}
-		for _, p := range errors.Positions(e) {
-			if q := position(p); !d.by.IsValid() && !strings.HasPrefix(q.File, ours) && q.File != place(c.positions, at).File {
+		by := errors.Positions(e)
+		if _, given := c.positions[at]; !given {
+			d.detail, d.remedy = "the policy does not allow the default", "write the value into the topology"
+			_, says := u.LookupPath(pathOf(e.Path())).Expr()
+			for _, x := range says {
+				by = append(by, x.Pos())
+			}
+		}
+		for _, p := range by {
+			if q := position(p); !d.by.IsValid() && q.IsValid() && !strings.HasPrefix(q.File, ours) && q.File != place(c.positions, at).File {
 				d.by = q
 			}
 		}
@@ -259,7 +269,7 @@ func (c *checker) house(err error) {
 		if d.by.IsValid() {
 			m += ", by " + d.by.String()
 		}
-		c.add(at, m, "")
+		c.add(at, m, d.remedy)
 	}
 }
 

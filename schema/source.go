@@ -72,6 +72,7 @@ func read(in Input) (text, []Problem) {
 	case "json":
 		var e ast.Expr
 		if e, err = json.Extract(in.Name, in.Data); err == nil {
+			keysAtQuotes(e)
 			f = &ast.File{Filename: in.Name, Decls: []ast.Decl{&ast.EmbedDecl{Expr: e}}}
 		}
 	case "cue":
@@ -99,6 +100,19 @@ func read(in Input) (text, []Problem) {
 		return text{}, w.problems
 	}
 	return text{in.Name, kind, f, w.source}, nil
+}
+
+// keysAtQuotes puts the keys of JSON where their quotes are, like all other
+// strings: the reader places those that are plain names behind.
+func keysAtQuotes(e ast.Expr) {
+	ast.Walk(e, func(n ast.Node) bool {
+		if field, ok := n.(*ast.Field); ok {
+			if name, ok := field.Label.(*ast.Ident); ok {
+				ast.SetPos(name, name.Pos().Add(-1))
+			}
+		}
+		return true
+	}, nil)
 }
 
 // build evaluates one input by itself.
