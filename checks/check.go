@@ -88,4 +88,7 @@ type Input struct {
 
 	Joiner string // the node that joins or joined, at a gate; "" elsewhere
 	Source string // the node it joins from; "": what the plan says
+
+	// once is what several checks work out of the rest; nil: each by itself.
+	once *workedOut
 }

@@ -51,6 +51,7 @@ func Run(in Input, o Options) []Finding {
 	if o.Gate == PostJoin {
 		in = in.joined()
 	}
+	in.once = &workedOut{edges: map[[2]string]edge{}}
 	var out []Finding
 	for _, c := range Selected(o) {
 		out = append(out, c.judge(in)...)

@@ -1,8 +1,9 @@
 package catalog
 
 import (
-	"encoding/json"
 	"fmt"
+	"strconv"
+	"strings"
 )
 
 // LSN is a position in one node's WAL, in bytes. LSNs of two nodes have
@@ -11,18 +12,22 @@ type LSN uint64
 
 // ParseLSN reads PostgreSQL's "16/B374D848".
 func ParseLSN(s string) (LSN, error) {
-	var hi, lo uint32
-	if n, err := fmt.Sscanf(s, "%X/%X", &hi, &lo); err != nil || n != 2 {
+	high, low, _ := strings.Cut(s, "/")
+	hi, err1 := strconv.ParseUint(high, 16, 32)
+	lo, err2 := strconv.ParseUint(low, 16, 32)
+	if err1 != nil || err2 != nil {
 		return 0, fmt.Errorf("%q is not an LSN: expected two hexadecimal numbers with a slash between", s)
 	}
-	return LSN(uint64(hi)<<32 | uint64(lo)), nil
+	return LSN(hi<<32 | lo), nil
 }
 
 // String renders PostgreSQL's form.
-func (l LSN) String() string { return fmt.Sprintf("%X/%X", uint32(l>>32), uint32(l)) }
+func (l LSN) String() string {
+	return strings.ToUpper(strconv.FormatUint(uint64(l>>32), 16) + "/" + strconv.FormatUint(uint64(uint32(l)), 16))
+}
 
 // MarshalJSON writes PostgreSQL's form.
-func (l LSN) MarshalJSON() ([]byte, error) { return json.Marshal(l.String()) }
+func (l LSN) MarshalJSON() ([]byte, error) { return []byte(`"` + l.String() + `"`), nil }
 
 // UnmarshalJSON reads PostgreSQL's form; null is "not known".
 func (l *LSN) UnmarshalJSON(b []byte) error {
@@ -30,9 +35,9 @@ func (l *LSN) UnmarshalJSON(b []byte) error {
 		*l = 0
 		return nil
 	}
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
+	s, err := strconv.Unquote(string(b)) // nothing in it needs JSON's own escapes
+	if err != nil {
+		return fmt.Errorf("%s is not an LSN: expected a string", b)
 	}
 	v, err := ParseLSN(s)
 	if err != nil {
