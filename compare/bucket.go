@@ -2,6 +2,8 @@ package compare
 
 import (
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 )
@@ -9,8 +11,9 @@ import (
 // buckets cut a table into parts that hold the same keys on every node,
 // whatever its physical or its sort order there.
 type buckets struct {
-	// width > 0: bucket = key / width, for a key of one integer column whose
-	// values lie densely; the primary key's index finds the rows of a bucket.
+	// width > 0: bucket = key / width, rounded down, for a key of one integer
+	// column whose values lie densely; the primary key's index finds the rows of a
+	// bucket. A power of two: the server shifts faster than it divides.
 	width int64
 	// else bucket = hash of the key (of the whole row, when there is no key),
 	// modulo a power of two.
@@ -22,7 +25,12 @@ type spread struct {
 	known    bool
 	min, max int64
 	rows     float64 // estimated, of the largest node
+	shuffled bool    // the rows of some node lie in another order than the key's
 }
+
+// shuffledBelow is the correlation of key and place, by the server's
+// statistics, below which rows count as shuffled.
+const shuffledBelow = 0.5
 
 // maxBuckets bounds what one node sends for a scan: about 50 bytes a bucket.
 const maxBuckets = 1 << 17
@@ -30,16 +38,29 @@ const maxBuckets = 1 << 17
 // newBuckets chooses buckets of about the wanted number of rows.
 func newBuckets(s *shape, sp spread, perBucket int) buckets {
 	rows := max(sp.rows, 1)
+	if sp.shuffled {
+		// Every chunk holds rows of every bucket, and every row is of another one than
+		// the row before: half as many fit the processor's cache and the network better.
+		perBucket *= 2
+	}
 	n := min(max(rows/float64(perBucket), 1), maxBuckets)
 	if span := float64(sp.max) - float64(sp.min) + 1; sp.known && rows >= span/8 {
-		w := max(int64(span/n), int64(perBucket), 16)
-		return buckets{width: w}
+		wanted := min(max(span/n, float64(perBucket), 16), 1<<62)
+		return buckets{width: 1 << uint(math.Ceil(math.Log2(wanted)))}
 	}
 	count := int64(1)
 	for float64(count) < n {
 		count *= 2
 	}
 	return buckets{count: count}
+}
+
+// number estimates how many buckets there are.
+func (b buckets) number(sp spread) int64 {
+	if b.width > 0 {
+		return int64((float64(sp.max)-float64(sp.min))/float64(b.width)) + 2
+	}
+	return b.count
 }
 
 func (b buckets) mask() int64 { return b.count - 1 }
@@ -54,8 +75,7 @@ func ranged(s *shape) bool {
 func (b buckets) expression(s *shape, mode Mode, m method, rowHash, charset string) string {
 	switch {
 	case b.width > 0:
-		// Truncates towards zero, and cannot overflow.
-		return fmt.Sprintf("(t.%s / %d::int8)", ident(s.key[0].name), b.width)
+		return fmt.Sprintf("(t.%s::int8 >> %d)", ident(s.key[0].name), bits.TrailingZeros64(uint64(b.width)))
 	case len(s.key) == 0 && m.lanes == 1:
 		return fmt.Sprintf("(%s & %d)", rowHash, b.mask())
 	case len(s.key) == 0:
@@ -97,18 +117,6 @@ func (b buckets) ranges(bad []int64, s *shape, from string) string {
 
 // bounds returns the smallest and largest key of a bucket as SQL.
 func (b buckets) bounds(n int64) (lo, hi string) {
-	// Beyond the type's range a side is open; a product that wraps shows it.
-	at := func(v int64, move, open string) string {
-		if p := v * b.width; p/b.width == v {
-			return fmt.Sprintf("(%d)::int8%s", p, move)
-		}
-		return open
-	}
-	switch {
-	case n > 0:
-		return at(n, "", "(9223372036854775807)::int8"), at(n+1, " - 1", "(9223372036854775807)::int8")
-	case n < 0:
-		return at(n-1, " + 1", "(-9223372036854775808)::int8"), at(n, "", "(-9223372036854775808)::int8")
-	}
-	return fmt.Sprintf("(%d)::int8", -b.width+1), fmt.Sprintf("(%d)::int8", b.width-1)
+	first := n * b.width // of a key that exists: in the type's range, and so is the last
+	return fmt.Sprintf("(%d)::int8", first), fmt.Sprintf("(%d)::int8", first+(b.width-1))
 }

@@ -3,58 +3,67 @@ package compare
 import (
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
 // The bounds that fetch a bucket's rows must hold exactly the keys that the
-// scan puts into it, which divides and truncates as Go does.
+// scan puts into it, which shifts and rounds down.
 func TestBoundsHoldTheBucket(t *testing.T) {
-	for _, width := range []int64{16, 1000, math.MaxInt64 / 2, math.MaxInt64} {
-		b := buckets{width: width}
-		for _, k := range []int64{0, 1, -1, 2, -2, 999, 1000, 1001, -999, -1000, -1001, math.MaxInt64, math.MinInt64, math.MaxInt64 - 1, math.MinInt64 + 1, math.MaxInt64 / 2, math.MinInt64 / 2} {
-			own := k / width
+	for _, shift := range []int{4, 10, 61, 62} {
+		b := buckets{width: 1 << shift}
+		for _, k := range []int64{0, 1, -1, 2, -2, 1023, 1024, 1025, -1023, -1024, -1025, math.MaxInt64, math.MinInt64, math.MaxInt64 - 1, math.MinInt64 + 1, math.MaxInt64 / 2, math.MinInt64 / 2} {
+			own := k >> shift
 			for _, n := range []int64{own - 1, own, own + 1} {
-				if n > math.MaxInt64/width || n < math.MinInt64/width {
+				if n > math.MaxInt64>>shift || n < math.MinInt64>>shift {
 					continue // no key is in that bucket
 				}
-				lo, hi := parse(t, b, n)
-				require.Equal(t, n == own, lo <= k && k <= hi, "width %d, key %d, bucket %d: %d to %d", width, k, n, lo, hi)
+				lo, hi := b.bounds(n)
+				require.Equal(t, n == own, parse(t, lo) <= k && k <= parse(t, hi), "2^%d, key %d, bucket %d: %s to %s", shift, k, n, lo, hi)
 			}
 		}
 	}
 }
 
-func parse(t *testing.T, b buckets, n int64) (lo, hi int64) {
+func parse(t *testing.T, s string) (v int64) {
 	t.Helper()
-	l, h := b.bounds(n)
-	read := func(s string) int64 {
-		var v, d int64
-		c, _ := fmt.Sscanf(s, "(%d)::int8 - %d", &v, &d)
-		if c == 2 {
-			return v - d
+	_, err := fmt.Sscanf(s, "(%d)::int8", &v)
+	require.NoError(t, err, s)
+	return v
+}
+
+// Within 2^33 s of 2000 a timestamp's distance from it in seconds, as a float,
+// is no other timestamp's: the digest of timestamps is built on that.
+func TestSecondsAreExactNear2000(t *testing.T) {
+	seconds := func(micros int64) float64 { return float64(micros) / 1e6 }
+	year := int64(31_556_952_000_000)
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range 2_000_000 {
+		v := rng.Int64N(520*year) - 260*year
+		if i%4 == 0 {
+			v = 260*year - rng.Int64N(1e9)
 		}
-		if c, _ = fmt.Sscanf(s, "(%d)::int8 + %d", &v, &d); c == 2 {
-			return v + d
+		if !(seconds(v) < seconds(v+1) && seconds(-v-1) < seconds(-v)) {
+			require.Fail(t, "two timestamps are the same", v)
 		}
-		if c == 0 {
-			_, err := fmt.Sscanf(s, "%d", &v)
-			require.NoError(t, err, s)
-		}
-		return v
 	}
-	return read(l), read(h)
+	require.Less(t, seconds(260*year), float64(1<<33))
 }
 
 func TestBucketsFitTheKey(t *testing.T) {
 	id := &shape{key: []compared{{name: "id", base: "bigint"}}}
 	dense := newBuckets(id, spread{known: true, min: 1, max: 1_000_000, rows: 1e6}, 1000)
-	require.Equal(t, buckets{width: 1000}, dense)
+	require.Equal(t, buckets{width: 1024}, dense)
 	sparse := newBuckets(id, spread{known: true, min: 1, max: math.MaxInt64, rows: 1e6}, 1000)
 	require.Equal(t, buckets{count: 1024}, sparse, "keys far apart are cut by their hash")
+	shuffled := newBuckets(id, spread{known: true, min: 1, max: 1_000_000, rows: 1e6, shuffled: true}, 1000)
+	require.Equal(t, buckets{width: 2048}, shuffled)
+	require.InDelta(t, 490, shuffled.number(spread{min: 1, max: 1_000_000}), 1)
 	text := newBuckets(id, spread{rows: 3}, 1000)
 	require.Equal(t, buckets{count: 1}, text)
 	wide := newBuckets(id, spread{known: true, min: math.MinInt64, max: math.MaxInt64, rows: 1e19}, 1000)
 	require.Positive(t, wide.width)
+	require.Zero(t, wide.width&(wide.width-1), "a power of two")
 }

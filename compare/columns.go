@@ -13,7 +13,6 @@ type compared struct {
 	base    string // base type; "" when the nodes differ, and the text image serves
 	class   string
 	notNull bool // on all nodes
-	bins    bool // all servers have date_bin, PostgreSQL 14
 	bits    bool // a float on nodes that write floats differently: its binary form serves
 }
 
@@ -28,9 +27,9 @@ type shape struct {
 	reasons []string
 }
 
-// align finds the shape of a task over the nodes on which the table is;
-// oldest is the oldest server's version, mixed says that some of them write floats in the way of before PostgreSQL 12.
-func align(req Request, t *task, oldest int, mixed bool) *shape {
+// align finds the shape of a task over the nodes on which the table is; mixed
+// says that some of them write floats in the way of before PostgreSQL 12.
+func align(req Request, t *task, mixed bool) *shape {
 	s := &shape{equal: map[string][]string{}}
 	nodes := slices.Sorted(maps.Keys(t.on))
 	have := map[string]map[string]column{} // column name, node
@@ -75,7 +74,6 @@ func align(req Request, t *task, oldest int, mixed bool) *shape {
 			base, c.class = "", ""
 		}
 		c.base = base
-		c.bins = oldest >= 140000
 		c.bits = mixed && sends[strings.TrimSuffix(base, "[]")] != ""
 		s.columns = append(s.columns, c)
 	}

@@ -152,7 +152,7 @@ func (d *detection) try(ctx context.Context) error {
 }
 
 func (d *detection) group() Group {
-	g := Group{ID: fmt.Sprintf("%s @%s #%d", d.t.label(), d.node, d.attempt), Label: d.t.label(), Settings: scanSettings(d.survey.version)}
+	g := Group{ID: fmt.Sprintf("%s @%s #%d", d.t.label(), d.node, d.attempt), Label: d.t.label(), Settings: scanSettings(d.survey.version, d.q.buckets.number(d.spread))}
 	if table := d.t.qualified(); d.pieces[0].relation != table || len(d.pieces) > 1 {
 		g.Root, g.Relations = table, []string{table}
 	}
@@ -185,7 +185,7 @@ func (d *detection) work(ctx context.Context, g Group, moved bool) error {
 					d.mu.Unlock()
 					return nil
 				}
-				p, part, ok := d.next() // takes it: from here on it is read or given back
+				p, part, ok := d.next(workers) // takes it: from here on it is read or given back
 				epoch := d.epoch
 				var j Job
 				if ok {
@@ -213,11 +213,17 @@ func (d *detection) work(ctx context.Context, g Group, moved bool) error {
 	return all.Wait()
 }
 
-// next takes the next chunk off what is to be read.
-func (d *detection) next() (*piece, Range, bool) {
+// next takes the next chunk off what is to be read, such that there is something
+// for the other workers too.
+func (d *detection) next(workers int) (*piece, Range, bool) {
 	for _, p := range d.pieces {
 		if len(p.pending) > 0 {
-			chunk, rest := p.cut(p.pending[0], d.steps[p.by])
+			size := d.steps[p.by]
+			if workers > 1 && p.by == byPages {
+				share := p.length(p.pending[0])/int64(workers) + 1
+				size = min(size, max(share, int64(d.r.req.ChunkPages)))
+			}
+			chunk, rest := p.cut(p.pending[0], size)
 			p.pending = append(rest, p.pending[1:]...)
 			return p, chunk, true
 		}

@@ -48,19 +48,23 @@ func imageOf(c compared, mode Mode) image {
 	case "uuid":
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
 	case "timestamp with time zone", "timestamp without time zone":
-		if !c.bins {
-			i.call = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`)
-			break
+		// The server hashes a timestamp's 64 bits folded to 32. Its distance from
+		// 2000 in seconds, a float of 64 bits, is hashed whole instead. Within 2^33 s
+		// (272 years) of 2000 no two timestamps have the same: microseconds are
+		// subtracted exactly, and seconds that are a microsecond apart do not round to
+		// the same float. Beyond that, and for the infinities, the text is mixed into
+		// the seed. A distance of zero would leave the seed as it is, so a bit tells it.
+		typ, distance := "timestamptz", "tstzrange_subdiff"
+		if c.base == "timestamp without time zone" {
+			typ, distance = "timestamp", "tsrange_subdiff"
 		}
-		// The server hashes a timestamp's 64 bits folded to 32. Its multiple of
-		// 2^32 µs and its sign beside it make that whole again, and are much
-		// cheaper than its text. A NULL in the array would drop the seed, and with
-		// it every column before: what stands for it is 2^31 µs, which folds to
-		// what no finite timestamp's multiple does.
-		typ := map[string]string{"timestamp with time zone": "timestamptz", "timestamp without time zone": "timestamp"}[c.base]
-		zero, odd := typ+" '2000-01-01 00:00:00+00'", typ+" '2000-01-01 00:35:47.483648+00'"
-		i.bit = x + " < " + zero
-		i.call = seeded("hash_array_extended", "ARRAY["+or("date_bin('4294.967296 s', "+x+", "+zero+")", odd)+", "+or(x, zero)+"]")
+		zero := typ + " '2000-01-01 00:00:00+00'"
+		i.bit = x + " = " + zero
+		near := x + " > " + typ + " '1740-01-01 00:00:00+00' AND " + x + " < " + typ + " '2260-01-01 00:00:00+00'"
+		i.call = func(seed string) string {
+			return "hashfloat8extended(" + or(distance+"("+x+", "+zero+")", "'NaN'") +
+				", " + seed + " # CASE WHEN " + near + " THEN 0 ELSE hashtextextended(" + or(i.text, "''") + ` COLLATE "C", 0) END)`
+		}
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
 	}

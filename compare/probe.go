@@ -50,10 +50,10 @@ var probes = []struct {
 
 // probe computes the digests of the fixed values on one node, per type; ascii
 // leaves out those with letters that not every encoding has.
-func probe(ctx context.Context, s *cluster.Session, mode Mode, bins, ascii bool) (map[string]string, error) {
+func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool) (map[string]string, error) {
 	var parts []string
 	for _, p := range probes {
-		c := compared{name: "c", base: p.base, class: "b", bins: bins}
+		c := compared{name: "c", base: p.base, class: "b"}
 		if strings.HasSuffix(p.base, "range") {
 			c.class = "r"
 		}
@@ -104,7 +104,6 @@ func probedBy(base string) string {
 func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, note string, err error) {
 	m = native
 	encodings := map[string]string{}
-	oldest, _ := r.versions()
 	ascii := false
 	for _, v := range r.surveys {
 		ascii = ascii || v.encoding != "UTF8"
@@ -113,7 +112,7 @@ func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, n
 		v := r.surveys[n]
 		encodings[n] = v.encoding
 		if v.probed == nil {
-			if v.probed, err = probe(ctx, v.session, r.req.Mode, oldest >= 140000, ascii); err != nil {
+			if v.probed, err = probe(ctx, v.session, r.req.Mode, ascii); err != nil {
 				return m, "", err
 			}
 		}

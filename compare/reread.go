@@ -97,8 +97,7 @@ func rowsWhere(where string) string {
 // again settles keys of one table: those asked for, else those that an earlier
 // result lists. Its only errors are about keys that cannot be.
 func (r *run) again(ctx context.Context, t *task, old Table, asked []AskedKey, named bool) (Table, error) {
-	oldest, mixed := r.versions()
-	s := align(r.req, t, oldest, mixed)
+	s := align(r.req, t, r.mixed())
 	nodes := slices.Sorted(maps.Keys(t.on))
 	out := old
 	out.Key, out.Columns, out.Left = names(s.key), names(s.columns), s.left

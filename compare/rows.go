@@ -13,8 +13,7 @@ import (
 
 // table compares one task.
 func (r *run) table(ctx context.Context, t *task) Table {
-	oldest, mixed := r.versions()
-	s := align(r.req, t, oldest, mixed)
+	s := align(r.req, t, r.mixed())
 	r.notes = &notes{}
 	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: r.where(t),
 		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
@@ -64,8 +63,7 @@ func (r *run) stands(t *task, old Table) bool {
 	if len(t.on) < 2 {
 		return true
 	}
-	oldest, mixed := r.versions()
-	s := align(r.req, t, oldest, mixed)
+	s := align(r.req, t, r.mixed())
 	return len(s.reasons) == 0 && slices.Equal(names(s.key), old.Key) && slices.Equal(names(s.columns), old.Columns) &&
 		slices.Equal(s.left, old.Left) && r.where(t) == old.Where
 }
@@ -92,17 +90,14 @@ func (out *Table) judge() {
 	}
 }
 
-// versions returns the oldest server's version, and whether there are some on
-// both sides of PostgreSQL 12.
-func (r *run) versions() (oldest int, mixed bool) {
-	newest := 0
+// mixed reports whether there are servers on both sides of PostgreSQL 12, which
+// write floats in different ways.
+func (r *run) mixed() bool {
+	old, recent := false, false
 	for _, v := range r.surveys {
-		if oldest == 0 || v.version < oldest {
-			oldest = v.version
-		}
-		newest = max(newest, v.version)
+		old, recent = old || v.version < 120000, recent || v.version >= 120000
 	}
-	return oldest, oldest < 120000 && newest >= 120000
+	return old && recent
 }
 
 // rows scans, drills and settles one table on the nodes that have it.
@@ -121,7 +116,7 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 	}
 	p, begun := r.req.Ledger.planned(t)
 	switch {
-	case begun && (p.Method == m.name || p.Method == with256.name) && (p.Width == 0 || ranged(s)) && p.Width+p.Count > 0:
+	case begun && (p.Method == m.name || p.Method == with256.name) && (p.Width == 0 || ranged(s)) && p.Width+p.Count > 0 && p.Width&(p.Width-1) == 0:
 		// An earlier run began it: with other buckets nothing of it would be of use.
 		if p.Method != m.name {
 			m = with256

@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -74,10 +75,11 @@ func read(ctx context.Context, tx querier, job Job, out *Output) error {
 // scanSettings keep the planner, which cannot know how few buckets there are,
 // from sorting whole rows to disk. They end with the transaction. Before 13 it
 // hashes only what it believes to fit into work_mem; what is really used is a
-// few hundred bytes a bucket. Compiling the digest pays for itself from half a
+// few hundred bytes a bucket. Since then it makes its hash table as large as
+// work_mem, which costs more than it saves when buckets are few. Compiling the digest pays for itself from half a
 // million rows on; inlining does not.
-func scanSettings(version int) string {
-	memory := "64MB"
+func scanSettings(version int, buckets int64) string {
+	memory := fmt.Sprintf("%dMB", min(max(buckets>>10, 8), 64))
 	if version < 130000 {
 		memory = "1TB"
 	}

@@ -32,9 +32,11 @@ func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (b
 				q := newStatements(t, v, s, native, r.req.Mode, "", buckets{})
 				return v.session.Read(gctx, "read the smallest and largest key", func(ctx context.Context, tx pgx.Tx) error {
 					var lo, hi *int64
-					err := tx.QueryRow(ctx, fmt.Sprintf("SELECT min(%s)::int8, max(%s)::int8 FROM %s", k, k, q.from)).Scan(&lo, &hi)
+					var correlation float64
+					err := tx.QueryRow(ctx, fmt.Sprintf("SELECT min(%s)::int8, max(%s)::int8, coalesce((SELECT max(abs(correlation)) FROM pg_stats WHERE schemaname = $1 AND tablename = $2 AND attname = $3), 1)::float8 FROM %s", k, k, q.from),
+						t.schema, t.name, s.key[0].name).Scan(&lo, &hi, &correlation)
 					if err == nil && lo != nil {
-						found[i] = spread{known: true, min: *lo, max: *hi}
+						found[i] = spread{known: true, min: *lo, max: *hi, shuffled: correlation < shuffledBelow}
 					}
 					return err
 				})
@@ -51,7 +53,7 @@ func (r *run) buckets(ctx context.Context, t *task, s *shape, nodes []string) (b
 			if first {
 				sp.min, sp.max, first = f.min, f.max, false
 			}
-			sp.min, sp.max = min(sp.min, f.min), max(sp.max, f.max)
+			sp.min, sp.max, sp.shuffled = min(sp.min, f.min), max(sp.max, f.max), sp.shuffled || f.shuffled
 		}
 	}
 	if first {
