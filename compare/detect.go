@@ -29,6 +29,7 @@ type detection struct {
 	mu      sync.Mutex
 	pieces  []*piece
 	steps   map[string]int64 // size of the next chunk, by how it is cut
+	gauged  bool             // how long all would take was seen
 	chunks  []chunk
 	parts   map[int64]part
 	moved   moved
@@ -140,6 +141,9 @@ func (d *detection) try(ctx context.Context) error {
 	if !pending && len(d.snapshots()) < 2 {
 		return nil
 	}
+	if err := d.gauge(ctx); err != nil {
+		return err
+	}
 	g := d.group()
 	defer d.r.runner.End(g.ID)
 	if err := d.work(ctx, g, false); err != nil {
@@ -219,9 +223,9 @@ func (d *detection) next(workers int) (*piece, Range, bool) {
 	for _, p := range d.pieces {
 		if len(p.pending) > 0 {
 			size := d.steps[p.by]
-			if workers > 1 && p.by == byPages {
+			if workers > 1 && p.by == byPages && size < unbounded {
 				share := p.length(p.pending[0])/int64(workers) + 1
-				size = min(size, max(share, int64(d.r.req.ChunkPages)))
+				size = min(size, max(share, d.first()))
 			}
 			chunk, rest := p.cut(p.pending[0], size)
 			p.pending = append(rest, p.pending[1:]...)

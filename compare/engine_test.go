@@ -259,4 +259,22 @@ func TestSeveralSnapshots(t *testing.T) {
 		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
 		require.Contains(t, fmt.Sprint(r.Tables[0].Reasons), "cannot be read in smaller parts")
 	})
+	t.Run("big and quick, big and slow", func(t *testing.T) {
+		compare.SetFirstChunk(t, 20, 5)
+		execAll(t, nodes, pagesOfMoves)
+		execAll(t, nodes[1:], "UPDATE moves SET v = 'x' WHERE id IN (1, 2900)")
+		for _, connections := range []int{1, 2} {
+			req := request(connections)
+			req.ChunkPages = 0
+			x := tableOf(t, run(t, req), "moves")
+			require.Equal(t, int64(2), x.Counts.Persistent, "%v", x)
+			require.Equal(t, 1, x.Nodes[0].Chunks, "half the statement timeout is enough for all of it")
+
+			req.Where = "id % 6 > 0 OR pg_sleep(0.001)::text = ''"
+			req.Settings = cluster.Settings{ConnectTimeout: 10 * time.Second, StatementTimeout: 600 * time.Millisecond}
+			x = tableOf(t, run(t, req), "moves")
+			require.Equal(t, int64(2), x.Counts.Persistent, "%v", x)
+			require.Greater(t, x.Nodes[0].Chunks, 2)
+		}
+	})
 }

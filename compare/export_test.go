@@ -11,3 +11,10 @@ func SetRetryPause(t *testing.T, d time.Duration) {
 	retryPause = d
 	t.Cleanup(func() { retryPause = old })
 }
+
+// SetFirstChunk makes tables of a test big.
+func SetFirstChunk(t *testing.T, first, gauge int64) {
+	oldFirst, oldGauge := firstChunk, gaugePages
+	firstChunk, gaugePages = first, gauge
+	t.Cleanup(func() { firstChunk, gaugePages = oldFirst, oldGauge })
+}

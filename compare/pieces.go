@@ -179,7 +179,7 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 	alone := &piece{relation: table, only: here.kind == "r", size: here.pages}
 	var out []*piece
 	switch {
-	case here.pages > int64(d.r.req.ChunkPages) && here.kind == "p" && !here.rowSecurity:
+	case here.pages > d.first() && here.kind == "p" && !here.rowSecurity:
 		leaves, err := d.leaves(ctx, v.session, table)
 		if err != nil {
 			return nil, err
@@ -198,7 +198,7 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 		case !p.only:
 		case v.version >= 140000:
 			p.by = byPages
-		case d.spread.known && p.size > int64(d.r.req.ChunkPages):
+		case d.spread.known && p.size > d.first():
 			p.by, p.min, p.max = byKeys, d.spread.min, d.spread.max
 		}
 	}

@@ -41,7 +41,7 @@ type Request struct {
 	SampleLimit    int           // differences listed with evidence per table; default 1000
 	BucketRows     int           // rows per bucket; default 1000
 	MaxConnections int           // to one node; default 2: a big table is read over all of them
-	ChunkPages     int           // pages of a big table that the first statement reads; default 65536, 512 MB
+	ChunkPages     int           // pages of a big table that the first statement reads; 0 for all of them where that takes no longer than half the statement timeout and a minute, else 65536, 512 MB
 	FenceTimeout   time.Duration // default 1 min
 	Rounds         int           // rechecks of a suspect that goes on changing; default 6
 
@@ -94,9 +94,6 @@ func (r Request) defaults() Request {
 	}
 	if r.BucketRows <= 0 {
 		r.BucketRows = 1000
-	}
-	if r.ChunkPages <= 0 {
-		r.ChunkPages = 1 << 16
 	}
 	if r.MaxConnections <= 0 {
 		r.MaxConnections = 2

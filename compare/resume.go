@@ -27,11 +27,11 @@ func (d *detection) plan(ctx context.Context) error {
 		p.pending = []Range{p.whole()}
 		if p.by == byKeys && d.steps[byKeys] == 0 {
 			span := float64(p.max) - float64(p.min) + 1
-			d.steps[byKeys] = max(minKeys, int64(min(span*float64(d.r.req.ChunkPages)/float64(p.size), 1<<62)))
+			d.steps[byKeys] = max(minKeys, int64(min(span*float64(d.first())/float64(p.size), 1<<62)))
 		}
 	}
 	if d.steps[byPages] == 0 {
-		d.steps[byPages] = int64(d.r.req.ChunkPages)
+		d.steps[byPages] = d.first()
 		here := d.t.on[d.node]
 		if rate := d.r.req.MaxRate; rate > 0 && here.pages > 0 {
 			perPage := max(here.estimate()/float64(here.pages), 1)

@@ -75,7 +75,7 @@ func (f *limitFlags) register(fs *pflag.FlagSet) {
 	fs.Int64Var(&f.lag, "max-lag", 0, "bytes of WAL that the slowest active logical slot of a node may be behind when a table or a chunk of it is begun; beyond that the run waits. The default 0 is no limit")
 	fs.IntVar(&f.active, "max-active", 0, "client sessions that may be at work on a node when a table or a chunk of it is begun, ours not counted; beyond that the run waits. The default 0 is no limit")
 	fs.DurationVar(&f.pause, "max-pause", 5*time.Minute, "with --max-lag and --max-active: how long to wait in all; then the run goes on and the report says so")
-	fs.IntVar(&f.pages, "chunk-pages", 1<<16, "pages of a big table or partition that its first statement reads, the later ones as many as keep them short; 65536 pages are 512 MB")
+	fs.IntVar(&f.pages, "chunk-pages", 0, "pages of a big table or partition that its first statement reads, the later ones as many as keep them short; 65536 pages are 512 MB. The default 0 reads a table in one statement if half the statement timeout, at most a minute, is enough for it, else 65536 pages first")
 }
 
 // apply refuses what cannot be a limit.
@@ -85,8 +85,8 @@ func (f limitFlags) apply(r *compare.Request) error {
 		return usagef("--max-rate, --max-lag and --max-active cannot be below 0, which is no limit")
 	case f.pause < 0:
 		return usagef("--max-pause cannot be below 0")
-	case f.pages < 1:
-		return usagef("--chunk-pages must be at least 1")
+	case f.pages < 0:
+		return usagef("--chunk-pages cannot be below 0, which chooses")
 	}
 	r.MaxRate, r.MaxLag, r.MaxActive, r.MaxPause, r.ChunkPages = f.rate, f.lag, f.active, max(f.pause, 1), f.pages
 	return nil
