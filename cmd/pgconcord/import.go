@@ -189,7 +189,9 @@ where the catalogs name the other nodes; they are asked with the same user and
 options. Nothing is written to any node, and no secret to the draft.
 
 Datacenters and backups are in no catalog. Datacenters are guessed where host or
-node names follow a pattern that leaves no doubt; the draft says so, and what a
+node names follow a pattern that leaves no doubt, and the ones that stand by
+where they are called so or --dr names them. Barman hosts are proposed, commented
+out, from the slots that were seen. The draft says what was guessed, and what a
 person must fill in.`,
 		Example: example(
 			"pgconcord import cluster --dsn 'host=dc1n1.example dbname=app user=pgconcord' --output topology.yaml",

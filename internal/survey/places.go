@@ -20,6 +20,10 @@ const onlyDatacenter = "main"
 // before it: dc1n2, fra-db-03, ham_node1.
 var numbered = regexp.MustCompile(`^(.+?)[-_.]*(?:n|node|db|pg|srv|server|host)?[-_.]*[0-9]+$`)
 
+// standsBy is what datacenters are called that are there for disaster recovery
+// alone: dr, DR2, fra-dr, dr_west.
+var standsBy = regexp.MustCompile(`(?i)^((.+[-_. ])?dr[0-9]*|dr[-_. ].+)$`)
+
 // datacenters places every node. No catalog knows datacenters; names do when
 // they follow a pattern that leaves no doubt.
 func (m *maker) datacenters() (map[string]string, error) {
@@ -42,8 +46,6 @@ func (m *maker) datacenters() (map[string]string, error) {
 	} else {
 		m.note("datacenters: guessed from the %s; correct them where they are wrong", from)
 	}
-	dcs := m.out.SetMap("datacenters", token.NoPos)
-	m.out.Comment(comment)
 	var names []string
 	for _, n := range m.names {
 		if !slices.Contains(names, places[n]) {
@@ -51,6 +53,18 @@ func (m *maker) datacenters() (map[string]string, error) {
 		}
 	}
 	slices.Sort(names)
+	if len(m.DR) == 0 {
+		m.DR = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return !standsBy.MatchString(name) })
+		if len(m.DR) > 0 {
+			comment += "\nRole dr is guessed from the names, too."
+			m.note("datacenters: by their names, these stand by for the others: %s; where that is wrong, say --dr NAME, or take role: dr away", strings.Join(m.DR, ", "))
+		} else {
+			comment += "\nEach shard needs a replica in one that stands by, unless the plan says that there\nis none: policy: {min_dr_replicas: 0}."
+			m.note("datacenters: none is known to stand by for the others; say --dr NAME, or declare policy: {min_dr_replicas: 0} where there is none")
+		}
+	}
+	dcs := m.out.SetMap("datacenters", token.NoPos)
+	m.out.Comment(comment)
 	for _, name := range names {
 		d := &draft.Map{Flow: true}
 		d.SetString("region", token.NoPos, name)

@@ -61,7 +61,10 @@ func Make(s Seen) (*Draft, error) {
 		return nil, err
 	}
 	m.dataSets()
-	backups := m.backups()
+	backups, err := m.backups(places)
+	if err != nil {
+		return nil, err
+	}
 	text, err := m.out.YAML("Drafted from the catalogs of the running cluster: what it is, not what it was\nmeant to be. Read it, correct it, and keep it as the plan.")
 	if err != nil {
 		return nil, err
@@ -179,32 +182,4 @@ func (m *maker) kind(node string) schema.Kind {
 		}
 	}
 	return schema.KindData
-}
-
-// backups is a comment on what the catalogs cannot know: they have the slot that
-// a Barman server receives from, and not who is behind it.
-func (m *maker) backups() string {
-	var slots []string
-	for _, n := range m.names {
-		if m.Fact[n] == nil {
-			continue
-		}
-		for _, s := range m.Fact[n].Slots {
-			if s.Type != "physical" || s.Temporary {
-				continue
-			}
-			state := "inactive"
-			if s.Active {
-				state = "active"
-			}
-			slots = append(slots, fmt.Sprintf("  node %s: slot %s (%s)\n", n, s.Name, state))
-		}
-	}
-	text := "Backups are not in the catalogs. Declare each Barman host, one source per server\nsection:\n" +
-		"  barman:\n    HOST: {datacenter: NAME, sources: [{server: SECTION, node: NODE, slot: SLOT}]}\n"
-	if len(slots) > 0 {
-		text += "Physical slots that were seen, each of a Barman server or of a standby:\n" + strings.Join(slots, "")
-	}
-	m.note("backups: not in the catalogs; declare the Barman hosts as the end of the draft shows")
-	return draft.Comment(text)
 }

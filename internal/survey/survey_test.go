@@ -11,6 +11,7 @@ import (
 
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/survey"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -75,6 +76,48 @@ func TestMakeRefusesAnUnknownDatacenter(t *testing.T) {
 	s.DR = []string{"dr"}
 	_, err := survey.Make(s)
 	require.EqualError(t, err, "no datacenter of the draft is called dr: there are fra, ham")
+}
+
+// What the draft proposes can be uncommented as it stands, and is refused where
+// somebody has to fill in a name.
+func TestTheProposedBackupsFitThePlan(t *testing.T) {
+	s := group()
+	s.DR = []string{"ham"}
+	d, err := survey.Make(s)
+	require.NoError(t, err)
+	head, proposal, found := strings.Cut(string(d.YAML), "# barman:\n")
+	require.True(t, found)
+	plan := load(t, []byte(head+"barman:\n"+strings.ReplaceAll(proposal, "# ", "")))
+	require.Equal(t, []string{"barman-fra", "barman-ham"}, plan.Topology.BarmanNames())
+	broken := errorsOf(plan)
+	require.Contains(t, broken, "backup/slot-valid")
+	require.NotContains(t, broken, "backup/datacenter-has-barman")
+	require.NotContains(t, broken, "backup/source-colocated")
+}
+
+// A datacenter called after disaster recovery stands by, unless somebody says
+// which do.
+func TestRoleOfDatacenters(t *testing.T) {
+	for names, want := range map[string]string{
+		"dc1n1 dc1n2 dr1n1 dr1n2":                 "dr1",
+		"a1 a2 b1 b2":                             "",
+		"dresden1 dresden2 drs1 drs2":             "",
+		"fra-dr-01 fra-dr-02 fra-db-01 fra-db-02": "fra-dr",
+	} {
+		s := survey.Seen{Name: "x", DSN: map[string]string{}}
+		for _, n := range strings.Fields(names) {
+			s.DSN[n] = "host=192.0.2.7 dbname=app"
+		}
+		d, err := survey.Make(s)
+		require.NoError(t, err)
+		var dr []string
+		for name, dc := range load(t, d.YAML).Topology.Datacenters {
+			if dc.Role == schema.RoleDR {
+				dr = append(dr, name)
+			}
+		}
+		require.Equal(t, want, strings.Join(dr, " "), names)
+	}
 }
 
 // Datacenters are told from names only when there is no doubt.
