@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
@@ -29,19 +30,40 @@ type bucketRows struct {
 // sep parts the texts of a key's columns; texts in PostgreSQL cannot hold it.
 const sep = "\x00"
 
+// visitor is called for one bucket after the other, in their order, with what each
+// node holds of it.
+type visitor func(bucket int64, held []map[string]version) error
+
+// unequalInto returns the visitor that hands over the keys on which nodes differ.
+func unequalInto(add func(suspect) error) visitor {
+	return func(_ int64, held []map[string]version) error {
+		for _, k := range unequal(held) {
+			seen := make([]version, len(held))
+			for i, rows := range held {
+				seen[i] = rows[k]
+			}
+			if err := add(suspect{strings.Split(k, sep), seen}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
 // drillChunk reads keys and digests of the rows in differing buckets from all
-// nodes at once, and hands over the keys on which they differ. It holds one
-// bucket a node in memory.
-func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, add func(suspect) error) error {
+// nodes at once, and shows them bucket by bucket. It holds one bucket a node in
+// memory.
+func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, visit visitor) error {
 	g, ctx := errgroup.WithContext(ctx)
 	streams := make([]chan bucketRows, len(sessions))
 	for i, s := range sessions {
 		streams[i] = make(chan bucketRows, 1)
 		g.Go(func() error {
 			defer close(streams[i])
-			return s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
+			begin := time.Now()
+			return timed(s, begin, s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
 				return fetch(ctx, tx, qs[i], bad, streams[i])
-			})
+			}))
 		})
 	}
 	g.Go(func() error {
@@ -75,14 +97,8 @@ func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statement
 					group = append(group, nil)
 				}
 			}
-			for _, k := range unequal(group) {
-				seen := make([]version, len(group))
-				for i, rows := range group {
-					seen[i] = rows[k]
-				}
-				if err := add(suspect{strings.Split(k, sep), seen}); err != nil {
-					return err
-				}
+			if err := visit(first, group); err != nil {
+				return err
 			}
 			for i := range heads {
 				if open[i] && heads[i].bucket == first {

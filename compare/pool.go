@@ -65,7 +65,7 @@ func (p *pool) Run(ctx context.Context, job Job) (Output, error) {
 	begin := time.Now()
 	err = l.run(ctx, job, &out)
 	out.Took = time.Since(begin)
-	return out, l.session.Wrap("compare "+job.Table, err)
+	return out, timed(l.session, begin, l.session.Wrap("compare "+job.Table, err))
 }
 
 // take returns a lane that nobody uses.

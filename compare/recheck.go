@@ -31,11 +31,12 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range sessions {
 		g.Go(func() error {
-			return s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
+			begin := time.Now()
+			return timed(s, begin, s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
 				var err error
 				out[i], err = pickNode(ctx, tx, qs[i], keys, values)
 				return err
-			})
+			}))
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -90,16 +91,6 @@ func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, val
 	return out, rows.Err()
 }
 
-// agree reports whether all nodes hold the same for a key.
-func (l looked) agree(key string) bool {
-	for _, node := range l[1:] {
-		if !node[key].equalTo(l[0][key].version) {
-			return false
-		}
-	}
-	return true
-}
-
 // nowhere reports whether no node has a key.
 func (l looked) nowhere(key string) bool {
 	for _, node := range l {
@@ -137,6 +128,14 @@ type rechecker struct {
 	keyless  bool
 	settled  func()                            // after every batch
 	first    func(keys [][]string, now looked) // what the first look saw; may be nil
+
+	// For rows without a key, any number of which is looked at in one pass.
+	cut     func()     // counts a difference that is not listed
+	room    func() int // how many more may be listed
+	pass    func(ctx context.Context, bad []int64, visit visitor) error
+	persist func(func() error) error
+	mask    int64 // of hash buckets
+	nodes   int
 }
 
 func (r *rechecker) batch() int {
@@ -163,6 +162,19 @@ func (r *rechecker) settle(ctx context.Context, suspects *spool) error {
 		}
 		moving := &spool{}
 		defer moving.close()
+		if r.keyless && r.mask > 0 && suspects.count > onePass {
+			buckets, ordered, err := suspects.buckets(r.mask)
+			if err != nil {
+				return err
+			}
+			if ordered {
+				if err := r.inPasses(ctx, suspects, buckets, fence.Passed, round, moving); err != nil {
+					return err
+				}
+				suspects = moving
+				continue
+			}
+		}
 		if err := suspects.batches(r.batch, func(batch []suspect) error {
 			defer r.settled()
 			return r.again(ctx, batch, fence.Passed, round, moving)
@@ -190,23 +202,49 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 	}
 	for _, s := range batch {
 		k := strings.Join(s.key, sep)
-		switch {
-		case now.agree(k):
-			r.counts.Cleared++
-		case !fenced:
-			r.counts.Unverified++
-			r.found(s.key, Unverified, now)
-		case slices.Equal(now.versions(k), s.seen):
-			r.counts.Persistent++
-			r.found(s.key, Persistent, now)
-		case round >= r.rounds:
-			r.counts.Volatile++
-			r.found(s.key, Volatile, now)
-		default:
+		status := r.judge(s, now.versions(k), fenced, round)
+		switch r.count(status); status {
+		case Cleared:
+		case "":
 			if err := moving.add(suspect{s.key, now.versions(k)}); err != nil {
 				return err
 			}
+		default:
+			r.found(s.key, status, now)
 		}
 	}
 	return nil
+}
+
+// judge says what became of a suspect, by what the nodes hold of it now; "": it
+// has changed, and is to be looked at again.
+func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) Status {
+	agree := true
+	for _, v := range now[1:] {
+		agree = agree && v.equalTo(now[0])
+	}
+	switch {
+	case agree:
+		return Cleared
+	case !fenced:
+		return Unverified
+	case slices.Equal(now, s.seen):
+		return Persistent
+	case round >= r.rounds:
+		return Volatile
+	}
+	return ""
+}
+
+func (r *rechecker) count(s Status) {
+	switch s {
+	case Cleared:
+		r.counts.Cleared++
+	case Unverified:
+		r.counts.Unverified++
+	case Persistent:
+		r.counts.Persistent++
+	case Volatile:
+		r.counts.Volatile++
+	}
 }

@@ -47,11 +47,37 @@ func (r *run) transient(err error) (again bool, why string) {
 	return false, ""
 }
 
+// overtime is the error of a statement that was cancelled when the time of one
+// was over.
+type overtime struct{ error }
+
+func (e overtime) Unwrap() error { return e.error }
+
+// timed marks an error of what began on a session at some moment. SQLSTATE 57014
+// says that a statement was cancelled, and its message, in the server's
+// language, by whom: so the time tells.
+func timed(s *cluster.Session, begin time.Time, err error) error {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if ok && pg.Code == "57014" && time.Since(begin) >= s.Settings.StatementTimeout*9/10 && !strings.Contains(pg.Message, "user request") {
+		return overtime{err}
+	}
+	return err
+}
+
 // timedOut reports whether a statement was ended by the server's timeout, rather
 // than by somebody who wants it to end.
 func timedOut(err error) bool {
+	if errors.As(err, new(overtime)) {
+		return true
+	}
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pg.Code == "57014" && strings.Contains(pg.Message, "statement timeout")
+}
+
+// wholeTable says of a timeout what would help, where a statement cannot be made
+// smaller.
+func wholeTable(err error) error {
+	return fmt.Errorf("%w; without ranges of an integer key every such statement reads the whole table: give it more time (--statement-timeout)", err)
 }
 
 // mend waits, and connects to a node anew when its session is gone.

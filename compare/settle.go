@@ -37,16 +37,26 @@ func (r *run) drill(ctx context.Context, t *task, s *shape, nodes []string, m me
 	begin := found.at()
 	err := r.persist(ctx, nodes, func() error {
 		sessions, qs := r.readers(t, s, nodes, m, b)
-		err := drillChunk(ctx, sessions, qs, bad, found.add)
+		err := drillChunk(ctx, sessions, qs, bad, unequalInto(found.add))
 		if err != nil {
 			found.rewind(begin)
 		}
 		return err
 	})
-	if half := len(bad) / 2; half > 0 && timedOut(err) {
-		if err = r.drill(ctx, t, s, nodes, m, b, bad[:half], found); err == nil {
-			err = r.drill(ctx, t, s, nodes, m, b, bad[half:], found)
-		}
+	if !timedOut(err) {
+		return err
+	}
+	// Half of the ranges is half of the work; half of the hash buckets only saves
+	// what is sent.
+	half := len(bad) / 2
+	if b.width == 0 && len(bad) <= drillHashed/8 {
+		return wholeTable(err)
+	}
+	if half == 0 {
+		return err
+	}
+	if err = r.drill(ctx, t, s, nodes, m, b, bad[:half], found); err == nil {
+		err = r.drill(ctx, t, s, nodes, m, b, bad[half:], found)
 	}
 	return err
 }
@@ -59,6 +69,9 @@ func (r *run) look(ctx context.Context, t *task, s *shape, nodes []string, m met
 		l, err = lookAt(ctx, sessions, qs, keys, values)
 		return err
 	})
+	if timedOut(err) && len(s.key) == 0 {
+		return l, wholeTable(err) // however few they are
+	}
 	if half := len(keys) / 2; half > 0 && timedOut(err) {
 		if l, err = r.look(ctx, t, s, nodes, m, b, keys[:half], values); err != nil {
 			return nil, err
@@ -95,6 +108,14 @@ func (r *run) settle(ctx context.Context, t *task, s *shape, nodes []string, m m
 			return f, err
 		},
 		evidence: func() bool { return len(out.Diffs) < r.req.SampleLimit },
+		cut:      func() { out.Cut++ },
+		room:     func() int { return max(0, r.req.SampleLimit-len(out.Diffs)) },
+		pass: func(ctx context.Context, bad []int64, visit visitor) error {
+			sessions, qs := r.readers(t, s, nodes, m, b)
+			return drillChunk(ctx, sessions, qs, bad, visit)
+		},
+		persist: func(fn func() error) error { return r.persist(ctx, nodes, fn) },
+		mask:    b.mask(), nodes: len(nodes),
 		found: func(key []string, status Status, l looked) {
 			if len(out.Diffs) >= r.req.SampleLimit {
 				out.Cut++

@@ -16,9 +16,9 @@ import (
 var errTimeOver = errors.New("the time of --within is over")
 
 // compareWithin compares the tables first whose turn was longest ago, until the
-// time is over. What was not reached by then is in the result, and makes it
+// time is over that runs since the program began. What was not reached by then is in the result, and makes it
 // incomplete. Without a limit all is compared.
-func (a *app) compareWithin(ctx context.Context, request compare.Request, within time.Duration, past []*reports.Report) (*compare.Result, error) {
+func (a *app) compareWithin(ctx context.Context, request compare.Request, began time.Time, within time.Duration, past []*reports.Report) (*compare.Result, error) {
 	if within <= 0 {
 		return a.compare(ctx, request)
 	}
@@ -27,8 +27,8 @@ func (a *app) compareWithin(ctx context.Context, request compare.Request, within
 	last := lastTurn(past)
 	var due []work
 	request.Rank = func(dataSet, schema, table string) int64 {
-		if len(due) == 0 { // the tables are known: the time runs from here on
-			timer := time.AfterFunc(within, func() { cancel(errTimeOver) })
+		if len(due) == 0 { // the tables are known, and will be listed whatever the time
+			timer := time.AfterFunc(max(0, within-time.Since(began)), func() { cancel(errTimeOver) })
 			context.AfterFunc(limited, func() { timer.Stop() })
 		}
 		w := work{dataSet, schema, table}

@@ -50,7 +50,7 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 	fs := cmd.Flags()
 	fs.StringVar(&o.facts, "facts", "", "judge the facts in this file instead of asking the nodes")
 	fs.BoolVar(&o.noRows, "no-rows", false, "leave the comparison out")
-	fs.DurationVar(&o.within, "within", 0, "time for the comparison; 0 is as long as it takes")
+	fs.DurationVar(&o.within, "within", 0, "time for the whole run: when it is over the comparison ends with what was reached; 0 is as long as it takes")
 	fs.StringVar(&o.history, "history", "", "directory of earlier reports, to compare with and to add to")
 	fs.StringVar(&o.profile, "profile", "", "compliance profile: a CUE file, or one of ours (general, bdr-worldwide, pgd-join)")
 	fs.StringVar(&o.key, "sign-key", "", "with --history: Ed25519 private key (PEM) to sign the chain with")
@@ -58,6 +58,7 @@ missing. 'pgconcord verify DIR' checks such a directory.`,
 }
 
 func runReport(ctx context.Context, a *app, o reportOptions) error {
+	began := time.Now() // whatever clock the report tells
 	redact, err := o.rows.export.check(a)
 	if err != nil {
 		return err
@@ -95,7 +96,7 @@ func runReport(ctx context.Context, a *app, o reportOptions) error {
 	in.Profile = profile
 	if ctx.Err() == nil && !o.noRows {
 		request.Topology = plan.Topology
-		if in.Comparison, err = a.compareWithin(ctx, request, o.within, past.reports); err != nil && ctx.Err() == nil {
+		if in.Comparison, err = a.compareWithin(ctx, request, began, o.within, past.reports); err != nil && ctx.Err() == nil {
 			return err
 		}
 	}
