@@ -15,6 +15,24 @@ const (
 	minKeys  = 500
 )
 
+// next takes the next chunk off what is to be read, such that there is something
+// for the other workers too.
+func (d *detection) next(workers int) (*piece, Range, bool) {
+	for _, p := range d.pieces {
+		if len(p.pending) > 0 {
+			size := d.steps[p.by]
+			if workers > 1 && p.by == byPages && size < unbounded {
+				share := p.length(p.pending[0])/int64(workers) + 1
+				size = min(size, max(share, d.first()))
+			}
+			chunk, rest := p.cut(p.pending[0], size)
+			p.pending = append(rest, p.pending[1:]...)
+			return p, chunk, true
+		}
+	}
+	return nil, Range{}, false
+}
+
 // adapt chooses the size of the next chunk by the time that one took.
 func (d *detection) adapt(p *piece, part Range, out Output) {
 	step := d.steps[p.by]

@@ -217,24 +217,6 @@ func (d *detection) work(ctx context.Context, g Group, moved bool) error {
 	return all.Wait()
 }
 
-// next takes the next chunk off what is to be read, such that there is something
-// for the other workers too.
-func (d *detection) next(workers int) (*piece, Range, bool) {
-	for _, p := range d.pieces {
-		if len(p.pending) > 0 {
-			size := d.steps[p.by]
-			if workers > 1 && p.by == byPages && size < unbounded {
-				share := p.length(p.pending[0])/int64(workers) + 1
-				size = min(size, max(share, d.first()))
-			}
-			chunk, rest := p.cut(p.pending[0], size)
-			p.pending = append(rest, p.pending[1:]...)
-			return p, chunk, true
-		}
-	}
-	return nil, Range{}, false
-}
-
 func (d *detection) job(g Group, p *piece, part Range, moved bool) Job {
 	q := d.q.reading(p)
 	j := Job{ID: fmt.Sprintf("%s @%s %s %s", d.t.label(), d.node, p.relation, part), Node: d.node, Table: qualified(d.t.schema, d.t.name), Group: g, Relation: p.relation,
