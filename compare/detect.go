@@ -133,8 +133,8 @@ func (d *detection) try(ctx context.Context) error {
 		return err
 	}
 	pending := slices.ContainsFunc(d.pieces, func(p *piece) bool { return len(p.pending) > 0 })
-	if pending && len(d.chunks) > 0 && len(d.shape.key) == 0 {
-		if err := d.void("rows without a key cannot be followed from one snapshot to another"); err != nil {
+	if why := d.unfollowed(); why != "" && pending && len(d.chunks) > 0 {
+		if err := d.void(why); err != nil {
 			return err
 		}
 	}

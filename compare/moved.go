@@ -54,6 +54,18 @@ func (d *detection) oldest() int64 {
 	return x
 }
 
+// unfollowed says why rows cannot be followed from one snapshot to another, ""
+// when they can.
+func (d *detection) unfollowed() string {
+	switch {
+	case len(d.shape.key) == 0:
+		return "rows without a key cannot be followed from one snapshot to another"
+	case !d.t.on[d.node].versions:
+		return "the role may not read the rows' versions, by which they are followed from one snapshot to another"
+	}
+	return ""
+}
+
 // conflict says why an output cannot be put together with what was read before.
 func (d *detection) conflict(relation string, out Output) string {
 	for _, c := range d.chunks {

@@ -195,7 +195,7 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 	}
 	for _, p := range out {
 		switch {
-		case !p.only:
+		case !p.only || !here.versions:
 		case v.version >= 140000:
 			p.by = byPages
 		case d.spread.known && p.size > d.first():

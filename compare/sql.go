@@ -18,6 +18,7 @@ type statements struct {
 	equal   []string // equality operator per key column on this node
 	types   []string // base type per key column on this node
 	version int
+	xmin    string // of a row, as text
 	commit  bool   // commit timestamps are to be had
 	charset string // that texts are converted to before SHA-256
 }
@@ -26,6 +27,10 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 	here := t.on[v.node]
 	q := statements{from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
 		equal: s.equal[v.node], version: v.version, commit: v.commitTS && !v.inRecovery, charset: "UTF8"}
+	q.xmin = "t.xmin::text AS x"
+	if !here.versions {
+		q.xmin, q.commit = "'0'::text AS x", false // what is made of it is never persistent
+	}
 	if here.kind == "r" {
 		q.from = "ONLY " + q.from
 	}
@@ -175,12 +180,8 @@ func (q statements) moved(condition string, xmin int64) string {
 	return "SELECT b" + keys + " FROM (" + q.rows(true, young) + ") r"
 }
 
-// What tells one version of a row from another, and one set of versions of
-// equal rows from another.
-const (
-	rowXmin  = "t.xmin::text AS x"
-	manyXmin = "min(x) || ' ' || max(x) || ' ' || sum(x::int8)"
-)
+// manyXmin tells one set of versions of equal rows from another.
+const manyXmin = "min(x) || ' ' || max(x) || ' ' || sum(x::int8)"
 
 // drill returns the query of the rows in the given buckets, in bucket order:
 // bucket, number of equal rows, digest, xmin, key texts.
@@ -196,9 +197,9 @@ func (q statements) drill(bad []int64) string {
 		keys += fmt.Sprintf(", k%d", i+1)
 	}
 	if q.keyless() {
-		return "SELECT r.b, count(*), " + q.laneText() + ", " + manyXmin + " FROM (" + q.rows(true, "", rowXmin) + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
+		return "SELECT r.b, count(*), " + q.laneText() + ", " + manyXmin + " FROM (" + q.rows(true, "", q.xmin) + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
 	}
-	return "SELECT r.b, 1::int8, " + q.laneText() + ", x" + keys + " FROM (" + q.rows(true, "", rowXmin) + ") r " + join + " ORDER BY r.b"
+	return "SELECT r.b, 1::int8, " + q.laneText() + ", x" + keys + " FROM (" + q.rows(true, "", q.xmin) + ") r " + join + " ORDER BY r.b"
 }
 
 func (q statements) laneList() string {
@@ -215,15 +216,15 @@ func (q statements) laneList() string {
 // (with values only), the key texts, and with values the digest of what mode
 // value compares, and the text of every column, cut when long.
 func (q statements) pick(values bool) string {
-	version := ", " + rowXmin + ", null::timestamptz AS at, null::int8 AS origin"
+	version := ", " + q.xmin + ", null::timestamptz AS at, null::int8 AS origin"
 	join := ""
 	switch {
 	case !q.commit || !values:
 	case q.version >= 140000:
-		version = ", " + rowXmin + ", pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
+		version = ", " + q.xmin + ", pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
 		join = " CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(t.xmin) pgconcord_ct (pgconcord_at, pgconcord_origin)"
 	default:
-		version = ", " + rowXmin + ", pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
+		version = ", " + q.xmin + ", pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
 	}
 	more := strings.Split(version[2:], ", ")
 	outer := ", x, at, origin"

@@ -32,6 +32,7 @@ type table struct {
 	kind         string // relkind: r, p, f …
 	unlogged     bool
 	rowSecurity  bool
+	versions     bool    // the role may read which version of a row is where: ctid and xmin
 	rows         float64 // estimate; negative when never analysed
 	pages        int64
 	root         string // topmost partitioned table, when this is a partition
@@ -127,7 +128,8 @@ func (v *survey) readSlots(ctx context.Context, tx pgx.Tx) error {
 
 func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, error) {
 	rows, err := tx.Query(ctx, `SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 'u', c.relrowsecurity, c.reltuples::float8,
-			pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int8, c.relispartition
+			pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int8, c.relispartition,
+			has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, 'ctid', 'SELECT') AND has_column_privilege(c.oid, 'xmin', 'SELECT')
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT n.nspname = ANY ($1) AND n.nspname !~ '^pg_(toast|temp)'`, internalSchemas)
 	if err != nil {
@@ -136,7 +138,7 @@ func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, 
 	byOID, partition := map[uint32]*table{}, map[uint32]bool{}
 	for rows.Next() {
 		t, part := &table{}, false
-		if err := rows.Scan(&t.oid, &t.schema, &t.name, &t.kind, &t.unlogged, &t.rowSecurity, &t.rows, &t.pages, &part); err != nil {
+		if err := rows.Scan(&t.oid, &t.schema, &t.name, &t.kind, &t.unlogged, &t.rowSecurity, &t.rows, &t.pages, &part, &t.versions); err != nil {
 			return nil, err
 		}
 		byOID[t.oid], partition[t.oid] = t, part
