@@ -40,8 +40,8 @@ bench-compare: deps ## the row comparer against COPY and count(*), on 10 million
 	$(GO) run ./internal/bench/compare
 
 .PHONY: build
-build: ## bin/pgconcord
-	@$(GO) build -o bin/pgconcord ./cmd/pgconcord
+build: ## bin/pgconcord, which needs nothing but a kernel: it runs on other distributions too, and starts sooner
+	@CGO_ENABLED=0 $(GO) build -o bin/pgconcord ./cmd/pgconcord
 
 .PHONY: deps-test
 deps-test:
