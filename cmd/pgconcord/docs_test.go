@@ -163,6 +163,7 @@ func docProject(t *testing.T) string {
 	put("config.yml", []byte(strings.ReplaceAll(string(take("tpa/pgd-x.yml")), "west", "dr")))
 	put("rows.json", take("../reports/testdata/golden/everything.json"))
 	put("policy/house.cue", []byte("package topology\n"))
+	put("mended.csv", []byte("data_set,table,key\n"+`first,public.accounts,"{""region"":""EU"",""id"":""17""}"`+"\n"))
 	public, private, err := ed25519.GenerateKey(nil)
 	require.NoError(t, err)
 	der, err := x509.MarshalPKCS8PrivateKey(private)
