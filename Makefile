@@ -40,7 +40,7 @@ bench-compare: deps ## the row comparer against COPY and count(*), on 10 million
 	$(GO) run ./internal/bench/compare
 
 .PHONY: build
-build: ## bin/pgconcord, which needs nothing but a kernel: it runs on other distributions too, and starts sooner
+build: ## bin/pgconcord, which needs nothing but a kernel: it runs on other distributions too
 	@CGO_ENABLED=0 $(GO) build -o bin/pgconcord ./cmd/pgconcord
 
 .PHONY: deps-test

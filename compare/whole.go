@@ -18,7 +18,7 @@ var (
 	// read in chunks.
 	firstChunk int64 = 1 << 16
 	// gaugePages are read to see how long all would take.
-	gaugePages int64 = 1 << 13
+	gaugePages int64 = 1 << 11
 )
 
 const (
