@@ -97,6 +97,7 @@ func inject(ts *testscript.TestScript, l *lab.Lab, args []string) {
 	case "start":
 		ts.Check(l.Node(args[1]).Start(ctx))
 		ts.Check(l.Settle(ctx))
+		ts.Check(l.StartWALReceivers(ctx, args[1])) // it may have given up meanwhile
 	case "mend":
 		ts.Check(l.Mend(ctx, args[1], args[2], lab.Row{Table: args[3], Key: args[4 : len(args)-1]}))
 	case "disable":

@@ -290,6 +290,22 @@ func (l *Lab) StartWALReceiver(ctx context.Context, host, server string) error {
 	}
 }
 
+// StartWALReceivers starts those of all sections that a node feeds. One that is
+// there already goes on.
+func (l *Lab) StartWALReceivers(ctx context.Context, node string) error {
+	for _, h := range l.barman {
+		for _, s := range h.sections {
+			if s.node != node {
+				continue
+			}
+			if err := l.StartWALReceiver(ctx, h.name, s.server); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // RepointBarman has a server section take its WAL from another node, as an
 // operator would in a failure, without telling the plan. The slot it leaves
 // stays on the node of the plan and is dropped on any other, so that pointing it
