@@ -52,7 +52,7 @@ func (d *detection) gauge(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	part, _ := p.cut(p.whole(), d.steps[p.by]*gaugePages/firstChunk)
+	part, _ := p.cut(p.whole(), d.steps[p.by]/(firstChunk/gaugePages))
 	g := d.group()
 	g.ID, g.Several = g.ID+" gauge", false
 	defer d.r.runner.End(g.ID)
