@@ -75,6 +75,38 @@ var lagBreakers = map[string][]breakCase{
 			sub(in, "dc1n1", "dc1n2").LastApplied = &last
 			pause(in, "dc1n1", "dc1n2")
 		}, []string{"unknown " + edge12}},
+		{"another joined by a copy since", "", func(in *Input) { // the copy bears the origin, and its own time
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Hour, false)
+			committed(on(in, "dr1n1"), sub(in, "dc1n1", "dr1n1").Origin, node1(in).ServerNow.Add(-time.Minute))
+		}, nil},
+		{"another joined by a copy since, and has applied a change since", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Hour, false)
+			at := node1(in).ServerNow.Add(-50 * time.Second)
+			committed(node1(in), "", at.Add(-2*time.Hour), at)
+			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, at.Add(-2*time.Hour))
+			committed(on(in, "dr1n1"), sub(in, "dc1n1", "dr1n1").Origin, at.Add(-10*time.Second), at)
+		}, []string{"fail " + edge12}},
+		{"it joined by a copy, and what was written meanwhile is missing", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
+			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, node1(in).ServerNow.Add(-time.Second))
+			unapplied(in, "dc1n1", "dc1n2")
+		}, []string{"unknown " + edge12}},
+		{"it joined by a copy, and applied all that was sent", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
+			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, node1(in).ServerNow.Add(-time.Second))
+		}, nil},
+		{"further behind than the provider lists, and another is not", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, true)
+			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, node1(in).ServerNow.Add(-100*time.Hour))
+			unapplied(in, "dc1n1", "dc1n2")
+		}, []string{"fail " + edge12}},
+		{"others may have been written in the same second", "", func(in *Input) { // of which only the ends are kept
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Hour, false)
+			at := node1(in).ServerNow.Add(-30500 * time.Millisecond)
+			committed(node1(in), "", at, at.Add(900*time.Millisecond))
+			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, at)
+			unapplied(in, "dc1n1", "dc1n2")
+		}, []string{"unknown " + edge12}},
 		{"no slot", "", func(in *Input) { sub(in, "dc1n1", "dc1n2").Slot = "elsewhere" }, []string{"unknown " + edge12}},
 	},
 	"lag/failover-target-caught-up": {

@@ -61,11 +61,7 @@ func behindBy(in *Input, provider, subscriber string, size int64, age time.Durat
 	s, f := slot(in, provider, subscriber), on(in, provider)
 	s.ConfirmedFlush = f.Server.WALFlush - catalog.LSN(size)
 	at := f.ServerNow.Add(-age)
-	put := func(f *catalog.Facts, origin string, at time.Time) {
-		f.Commits = slices.DeleteFunc(f.Commits, func(c catalog.Commit) bool { return c.Origin == origin })
-		f.Commits = append(f.Commits, catalog.Commit{Origin: origin, At: at, Times: []time.Time{at}})
-	}
-	put(f, "", at)
+	committed(f, "", at.Add(-time.Hour), at)
 	for _, n := range in.Plan.NodeNames() {
 		if n == provider || in.Cluster.Nodes[n].Facts == nil {
 			continue
@@ -74,8 +70,14 @@ func behindBy(in *Input, provider, subscriber string, size int64, age time.Durat
 		if n == subscriber || !seen {
 			applied = at.Add(-time.Hour)
 		}
-		put(on(in, n), sub(in, provider, n).Origin, applied)
+		committed(on(in, n), sub(in, provider, n).Origin, applied)
 	}
+}
+
+// committed makes the node know these commits of an origin, oldest first.
+func committed(f *catalog.Facts, origin string, at ...time.Time) {
+	f.Commits = slices.DeleteFunc(f.Commits, func(c catalog.Commit) bool { return c.Origin == origin })
+	f.Commits = append(f.Commits, catalog.Commit{Origin: origin, At: at[len(at)-1], Times: at})
 }
 
 // pause makes nobody read the edge's slot.

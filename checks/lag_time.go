@@ -31,15 +31,23 @@ const lagTimeHow = "commit timestamps of the newest 2,000 transactions on the pr
 
 // behind bounds the age of the oldest change that the link's subscriber lacks.
 // Both bounds come from the provider's commit clock, so clock skew does not
-// enter. With atMost zero nothing is outstanding.
+// enter.
 type behind struct {
 	// atLeast is the age of the oldest commit that the subscriber surely lacks:
 	// another subscriber of no more sets has applied it.
 	atLeast time.Duration
 	// atMost is the age of the oldest commit of the provider that is newer than
-	// all that the subscriber applied. The edge may not carry it.
+	// all that the subscriber applied, when bounded. The edge may not carry it.
 	atMost  time.Duration
+	bounded bool
 	witness string
+}
+
+func (b behind) String() string {
+	if !b.bounded {
+		return "at least " + roundAge(b.atLeast).String()
+	}
+	return fmt.Sprintf("between %s and %s", roundAge(b.atLeast), roundAge(b.atMost))
 }
 
 // edgesFrom returns the wanted edges by their provider.
@@ -71,14 +79,19 @@ func lagTime(e edge, siblings []edge) []Finding {
 			}
 			return unknown("%s has not confirmed %s, of an age that is not known: %s", e.subscriber, bytes(open), why).evidence("", expected, lagTimeHow)
 		}
-		found := fmt.Sprintf("between %s and %s", roundAge(b.atLeast), roundAge(b.atMost))
+		found := b.String()
 		switch {
-		case b.atMost <= limit:
+		case b.bounded && b.atMost <= limit:
 			return pass("%s lacks no change of %s that is older than %s", e.subscriber, e.provider, roundAge(b.atMost)).evidence(found, expected, lagTimeHow)
+		case !b.bounded && l.keepsUp(e):
+			return pass("%s applied all that %s sent it", e.subscriber, e.provider).evidence("all that was sent is applied", expected, lagTimeHow)
 		case b.atLeast > limit:
 			return fail("%s lacks a change of %s that is %s old and that %s has applied", e.subscriber, e.provider, roundAge(b.atLeast), b.witness).evidence(found, expected, lagTimeHow)
 		case l.keepsUp(e):
 			return pass("%s applied all that %s sent it; older commits there are not for this edge", e.subscriber, e.provider).evidence("all that was sent is applied", expected, lagTimeHow)
+		case !b.bounded:
+			return unknown("%s has not confirmed %s of WAL, and the newest commit of %s that it has is none that %s still lists: changes of any age may be missing", e.subscriber, bytes(open), e.provider, e.provider).
+				evidence(found, expected, lagTimeHow)
 		case !l.slot.Active:
 			// slots/inactive and mesh/full fail; how old what is missing is, is
 			// another question.
@@ -105,17 +118,18 @@ func (l link) keepsUp(e edge) bool {
 // age bounds how old the outstanding changes are; why is set when it cannot be
 // told.
 func (l link) age(e edge, siblings []edge) (b behind, why string) {
-	applied, why := l.applied(e)
+	a, why := l.applied(e)
 	if why != "" {
 		return b, why
 	}
-	now := e.from.ServerNow
-	// Without knowing its own commits the provider may have made one right after
-	// the last that was applied.
-	b.atMost = now.Sub(applied)
-	if own := commitOf(e.from, ""); own != nil {
-		b.atMost = 0
-		if first, ok := after(own, applied); ok {
+	now, own := e.from.ServerNow, commitOf(e.from, "")
+	switch {
+	case a.proven.IsZero():
+	case own == nil: // it may have made a commit right after
+		b.bounded, b.atMost = true, now.Sub(a.proven)
+	default:
+		b.bounded = true
+		if first, ok := oldestAfter(own, a.proven, now); ok {
 			b.atMost = now.Sub(first)
 		}
 	}
@@ -124,11 +138,12 @@ func (l link) age(e edge, siblings []edge) (b behind, why string) {
 			continue
 		}
 		for _, o := range other.links {
-			c := commitOf(other.to, o.sub.Origin)
-			if c == nil || !within(o.sub.Sets, l.sub.Sets) {
+			if !within(o.sub.Sets, l.sub.Sets) {
 				continue
 			}
-			if first, ok := after(c, applied); ok && now.Sub(first) > b.atLeast {
+			// A commit that the provider does not list may be the copy by which
+			// the other one joined.
+			if first, ok := shared(commitOf(other.to, o.sub.Origin), own, a.latest); ok && now.Sub(first) > b.atLeast {
 				b.atLeast, b.witness = now.Sub(first), other.subscriber
 			}
 		}
@@ -137,22 +152,40 @@ func (l link) age(e edge, siblings []edge) (b behind, why string) {
 	return b, ""
 }
 
-// applied returns the commit time, by the provider's clock, of the newest
-// transaction that the subscriber applied from it, or why it is not known.
-func (l link) applied(e edge) (at time.Time, why string) {
+// applied says how far a subscriber got, in commit times of the provider.
+type applied struct {
+	// proven is the newest time up to which it surely applied all: the flavour
+	// says so, or the provider lists that commit too. Zero when there is none.
+	proven time.Time
+	// latest is the newest time of a commit that bears the origin, which may be
+	// that of the copy by which the subscriber joined. It is not before proven.
+	latest time.Time
+}
+
+// applied returns what the subscriber applied, or why it is not known.
+func (l link) applied(e edge) (a applied, why string) {
 	if l.sub.LastApplied != nil {
-		at = *l.sub.LastApplied
+		a.proven = *l.sub.LastApplied
 	}
-	if c := commitOf(e.to, l.sub.Origin); c != nil && c.At.After(at) {
-		at = c.At
+	c, own := commitOf(e.to, l.sub.Origin), commitOf(e.from, "")
+	if c != nil {
+		for _, t := range append(slices.Clone(c.Times), c.At) {
+			if t.After(a.proven) && lists(own, t) {
+				a.proven = t
+			}
+		}
+		a.latest = c.At
 	}
-	if !at.IsZero() {
-		return at, ""
+	if a.proven.After(a.latest) {
+		a.latest = a.proven
+	}
+	if !a.latest.IsZero() {
+		return a, ""
 	}
 	if gap := e.to.Gap(catalog.PartCommits); gap != nil {
-		return at, fmt.Sprintf("%s: %s could not be read: %s", e.subscriber, gap.Part, gap.Detail)
+		return a, fmt.Sprintf("%s: %s could not be read: %s", e.subscriber, gap.Part, gap.Detail)
 	}
-	return at, fmt.Sprintf("%s has no commit of %s among its newest transactions", e.subscriber, e.provider)
+	return a, fmt.Sprintf("%s has no commit of %s among its newest transactions", e.subscriber, e.provider)
 }
 
 // commitOf returns the commits of an origin in a node's window, or nil.
@@ -165,15 +198,35 @@ func commitOf(f *catalog.Facts, origin string) *catalog.Commit {
 	return nil
 }
 
-// after returns the oldest kept commit that is newer than a time.
-func after(c *catalog.Commit, t time.Time) (time.Time, bool) {
-	for _, at := range c.Times {
-		if at.After(t) {
+// lists reports whether a commit of exactly this time is among those kept.
+func lists(c *catalog.Commit, t time.Time) bool {
+	return c != nil && (c.At.Equal(t) || slices.ContainsFunc(c.Times, t.Equal))
+}
+
+// oldestAfter returns a time no later than that of the oldest commit that is
+// newer than t, itself a kept commit; false when there is none.
+func oldestAfter(c *catalog.Commit, t, now time.Time) (time.Time, bool) {
+	for _, at := range append(slices.Clone(c.Times), c.At) {
+		if !at.After(t) {
+			continue
+		}
+		if at.Sub(t) < max(time.Second, now.Sub(t)/32) { // others may have been between
+			return t, true
+		}
+		return at, true
+	}
+	return time.Time{}, false
+}
+
+// shared returns the oldest commit newer than t that both keep.
+func shared(c, own *catalog.Commit, t time.Time) (time.Time, bool) {
+	if c == nil {
+		return time.Time{}, false
+	}
+	for _, at := range append(slices.Clone(c.Times), c.At) {
+		if at.After(t) && lists(own, at) {
 			return at, true
 		}
-	}
-	if c.At.After(t) { // thinned away
-		return c.At, true
 	}
 	return time.Time{}, false
 }

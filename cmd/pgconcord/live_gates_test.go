@@ -48,7 +48,8 @@ func beforeJoin(t *testing.T, l *lab.Lab) {
 			undo: sql(first, "SELECT pg_drop_replication_slot('pgl_app_dc1n1_dc1n1_to_dc1n4')"),
 			code: 1, want: []string{"fail join/interrupted dc1n1", "fail slots/inactive dc1n1: slot pgl_app_dc1n1_dc1n1_to_dc1n4", "fail slots/known-owner dc1n1: slot pgl_app_dc1n1_dc1n1_to_dc1n4"}},
 		{name: "a stream that is off and behind", do: func(ctx context.Context) error {
-			return errors.Join(l.DisableEdge(ctx, "dc1n1", "dc2n1"), first.Exec(ctx, "UPDATE ref.product SET updated_at = now()"), first.Exec(ctx, "UPDATE ref.product SET name = repeat(name, 50)"),
+			// A change that came by the stream, so that more is known than the copy's time.
+			return errors.Join(first.Exec(ctx, "UPDATE ref.product SET updated_at = now()"), l.Barrier(ctx), l.DisableEdge(ctx, "dc1n1", "dc2n1"), first.Exec(ctx, "UPDATE ref.product SET updated_at = now()"), first.Exec(ctx, "UPDATE ref.product SET name = repeat(name, 50)"),
 				first.Exec(ctx, "UPDATE ref.product SET name = left(name, length(name) / 50)"), l.Barrier(ctx))
 		}, undo: func(ctx context.Context) error {
 			return errors.Join(l.EnableEdge(ctx, "dc1n1", "dc2n1"), l.Barrier(ctx))

@@ -284,11 +284,14 @@ type SetTable struct {
 
 // Commit is about the commits in the node's commit-timestamp window that came
 // from one origin; Origin is "" for the node's own transactions. Times are the
-// origin's clock.
+// origin's clock, except that rows copied when a node joins or a table is
+// synchronized bear the origin too, with the time of the copy by this node's
+// clock: only what the origin lists as well is surely a commit of the origin.
 type Commit struct {
 	Origin string    `json:"origin"`
 	At     time.Time `json:"at"` // the newest
-	// Times are commits of the window, oldest first, thinned: of those that lie
-	// closer together than a second, or a 32nd of their age, the oldest is kept.
+	// Times are commits of the window, oldest first, thinned: the oldest and the
+	// newest of each second, or of a 64th to a 32nd of its age, are kept, on all
+	// nodes the same.
 	Times []time.Time `json:"times,omitempty"`
 }

@@ -215,15 +215,33 @@ func commitsQuery(p *probe) query {
 	}
 }
 
-// thin keeps, of times that lie closer together than a second or a 32nd of
-// their age, the oldest: some hundred at most, whatever the load.
+// thin keeps some hundred times at most, whatever the load: the oldest and the
+// newest of each span of a second, or of a 64th to a 32nd of its age. The spans
+// are powers of two and lie on the clock, not on the first time, so that two
+// nodes that know of the same commits keep the same ones, whenever they are
+// asked.
 func thin(times []time.Time, now time.Time) []time.Time {
-	var out []time.Time
+	type span struct{ width, number int64 }
+	var (
+		out  []time.Time
+		last span
+		kept int // of the span
+	)
 	for _, t := range times {
-		width := max(time.Second, now.Sub(t)/32)
-		if len(out) == 0 || t.Sub(out[len(out)-1]) >= width {
-			out = append(out, t.UTC())
+		s := span{width: 1}
+		for s.width*64 <= int64(now.Sub(t)/time.Second) {
+			s.width *= 2
 		}
+		s.number = t.Unix() / s.width
+		if s != last {
+			kept, last = 0, s
+		}
+		if kept == 2 {
+			out[len(out)-1] = t.UTC()
+			continue
+		}
+		out = append(out, t.UTC())
+		kept++
 	}
 	return slices.Clip(out)
 }
