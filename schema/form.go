@@ -55,15 +55,15 @@ func (f *form) field(name string) *formField {
 	return nil
 }
 
-// forms reads definitions out of a file's syntax.
+// forms reads definitions out of their syntax.
 type forms struct {
 	defs map[string]ast.Expr
 	done map[string]*form
 }
 
-func newForms(f *ast.File) *forms {
+func newForms(decls []ast.Decl) *forms {
 	fs := &forms{defs: map[string]ast.Expr{}, done: map[string]*form{}}
-	for _, d := range f.Decls {
+	for _, d := range decls {
 		if field, ok := d.(*ast.Field); ok {
 			if id, ok := field.Label.(*ast.Ident); ok {
 				fs.defs[id.Name] = field.Value

@@ -18,5 +18,6 @@ func HouseRules(policy []Input) ([]Rule, error) {
 	if err != nil {
 		return nil, brokenRule("", err)
 	}
-	return rules, markHouse(rules)
+	markHouse(rules)
+	return rules, nil
 }

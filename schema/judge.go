@@ -2,12 +2,16 @@ package schema
 
 import (
 	stdjson "encoding/json"
+	"slices"
+	"sync"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/parser"
+
+	"github.com/pgconcord/pgconcord/schema/rulesyntax"
 )
 
 // judged holds, beside the data, the violations of each rule; a hidden name is
@@ -18,46 +22,44 @@ const judged = "_violations"
 // defaults, without the definitions that they keep already. What it cannot
 // judge it does not: ok is false, and the whole package has to be evaluated.
 func judge(in parsed) (p *Plan, ok bool) {
-	files, err := ruleFiles()
-	if err != nil {
-		return nil, false
-	}
-	data, t, ok := in.complete(files)
+	data, t, ok := in.complete()
 	if !ok {
 		return nil, false
 	}
-	rules, ok := catalogue(files)
-	if !ok {
-		return nil, false
-	}
-	u, ok := verdicts(append([]*ast.File{data}, bare(files)...), in.dsns)
+	outside, rules := rulesyntax.Rules()
+	u, ok := verdicts(data, outside, rules, in.dsns)
 	if !ok {
 		return nil, false
 	}
 	t.positions = in.positions
-	vs, err := violations(rules, func(rule string) cue.Value {
+	vs, err := violations(catalogue, func(rule string) cue.Value {
 		return u.LookupPath(cue.MakePath(cue.Hid(judged, ":topology"), cue.Str(rule)))
 	}, in.positions)
 	if err != nil {
 		return nil, false
 	}
-	return &Plan{Topology: t, Rules: rules, Violations: vs}, true
+	return &Plan{Topology: t, Rules: slices.Clone(catalogue), Violations: vs}, true
 }
 
 // verdicts evaluates what computes violations, together with data.
-func verdicts(files []*ast.File, dsns map[string]string) (cue.Value, bool) {
+//
+// Their order is that in which the evaluator works. A look into a table that is
+// not finished yet walks all of it, so the data come before the tables, and these
+// before the rules.
+func verdicts(data *ast.File, outside, rules []ast.Decl, dsns map[string]string) (cue.Value, bool) {
 	known, err := stdjson.Marshal(facts(dsns))
 	if err != nil {
 		return cue.Value{}, false
 	}
-	told, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
+	rest, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
 	if err != nil {
 		return cue.Value{}, false
 	}
+	rest.Decls = slices.Concat(rest.Decls, outside, []ast.Decl{&ast.Field{Label: ast.NewIdent(judged), Value: &ast.StructLit{Elts: rules}}})
 	inst := build.NewContext().NewInstance("", nil)
 	inst.PkgName = "topology"
-	// Not AddSyntax, which resolves references: the parser did, data have none.
-	inst.Files = append(files, told)
+	// Not AddSyntax, which resolves references: those of rules are, data have none.
+	inst.Files = []*ast.File{data, rest}
 	if inst.Complete() != nil {
 		return cue.Value{}, false
 	}
@@ -65,23 +67,17 @@ func verdicts(files []*ast.File, dsns map[string]string) (cue.Value, bool) {
 	return u, u.Err() == nil
 }
 
+// shapeForm is what a topology has to look like.
+var shapeForm = sync.OnceValue(func() *form { return newForms(rulesyntax.Shape()).named("#Topology") })
+
 // complete fills in the defaults and returns the data as a file of the rules'
 // package and as Go has them.
-func (in parsed) complete(files []*ast.File) (*ast.File, *Topology, bool) {
+func (in parsed) complete() (*ast.File, *Topology, bool) {
 	if in.plain == nil {
 		return nil, nil, false
 	}
-	var shape *form
-	for _, f := range files {
-		if f.Filename == ours+shapeFile {
-			shape = newForms(f).named("#Topology")
-		}
-	}
-	if shape == nil {
-		return nil, nil, false
-	}
 	fl := &filling{}
-	e, ok := fl.fill(shape, in.plain)
+	e, ok := fl.fill(shapeForm(), in.plain)
 	if !ok {
 		return nil, nil, false
 	}
@@ -93,48 +89,4 @@ func (in parsed) complete(files []*ast.File) (*ast.File, *Topology, bool) {
 	data := &ast.File{Filename: "topology", Decls: []ast.Decl{&ast.Package{Name: ast.NewIdent("topology")}}}
 	data.Decls = append(data.Decls, e.(*ast.StructLit).Elts...)
 	return data, t, true
-}
-
-// The files that say what shapes are, and the one of tables that rules share.
-const (
-	shapeFile = "shape.cue"
-	ruleFile  = "rule.cue"
-	indexFile = "index.cue"
-)
-
-// bare leaves of our files what computes violations.
-func bare(files []*ast.File) []*ast.File {
-	ownRules(files, func(_ string, rule *ast.StructLit) {
-		var kept []ast.Decl
-		for _, d := range rule.Elts {
-			if _, name, _ := plainField(d); name == "violations" {
-				kept = append(kept, d)
-			}
-		}
-		rule.Elts = kept
-	})
-	var out, first []*ast.File
-	for _, f := range files {
-		if f.Filename == ours+shapeFile || f.Filename == ours+ruleFile {
-			continue
-		}
-		var tables, rules []ast.Decl
-		for _, d := range f.Decls {
-			if field, ok := d.(*ast.Field); ok {
-				if id, ok := field.Label.(*ast.Ident); ok && id.Name == "#rules" {
-					field.Label = ast.NewIdent(judged)
-					rules = append(rules, d)
-					continue
-				}
-			}
-			tables = append(tables, d)
-		}
-		f.Decls = append(tables, rules...)
-		if f.Filename == ours+"index.cue" {
-			first = append(first, f)
-		} else {
-			out = append(out, f)
-		}
-	}
-	return append(first, out...)
 }

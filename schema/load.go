@@ -151,9 +151,7 @@ func (l *loading) whole(text parsed, house []*ast.File) (*Plan, error) {
 		return nil, brokenRule("", err)
 	}
 	if len(house) > 0 {
-		if err := markHouse(rules); err != nil {
-			return nil, err
-		}
+		markHouse(rules)
 	}
 	vs, err := violations(rules, func(rule string) cue.Value {
 		return u.LookupPath(cue.MakePath(cue.Def("#rules"), cue.Str(rule)))

@@ -299,17 +299,12 @@ func sorted(ps []Problem) []Problem {
 }
 
 // markHouse tells our rules from the house's.
-func markHouse(rules []Rule) error {
-	own, err := Rules()
-	if err != nil {
-		return err
-	}
+func markHouse(rules []Rule) {
 	names := map[string]bool{}
-	for _, r := range own {
+	for _, r := range catalogue {
 		names[r.Name] = true
 	}
 	for i := range rules {
 		rules[i].House = !names[rules[i].Name]
 	}
-	return nil
 }

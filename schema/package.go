@@ -1,10 +1,12 @@
 package schema
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -12,12 +14,20 @@ import (
 	"cuelang.org/go/cue/parser"
 )
 
+//go:generate go run ../internal/rulegen
+
 //go:embed *.cue
 var files embed.FS
 
 // vetFile serves the plain cue command alone: it turns violations into
 // evaluation errors, which Go reads as data instead.
 const vetFile = "vet.cue"
+
+// The files whose fields the evaluator has to see first.
+const (
+	shapeFile = "shape.cue"
+	indexFile = "index.cue"
+)
 
 // Files returns the published CUE package, file by file, as the plain cue
 // command takes it.
@@ -76,6 +86,32 @@ func compile(ctx *cue.Context, house []*ast.File, f factTables) (cue.Value, erro
 	}
 	v := ctx.BuildInstance(inst)
 	return v, v.Err()
+}
+
+// ruleFiles are the embedded files, parsed anew: building an instance writes
+// into the syntax. Those that only serve the plain cue command are left out.
+//
+// Their order is that in which the evaluator works. A look into a table that is
+// not finished yet walks all of it, so the topology comes before the tables, and
+// these before the rules.
+func ruleFiles() ([]*ast.File, error) {
+	var out []*ast.File
+	for _, f := range Files() {
+		if f.Name == vetFile {
+			continue
+		}
+		file, err := parser.ParseFile(ours+f.Name, f.Data)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, file)
+	}
+	order := []string{ours + shapeFile, ours + indexFile}
+	slices.SortStableFunc(out, func(a, b *ast.File) int {
+		i, j := slices.Index(order, a.Filename), slices.Index(order, b.Filename)
+		return cmp.Compare(uint(i), uint(j)) // those that are not named last
+	})
+	return out, nil
 }
 
 // parsePolicy reads house files; each must be of package topology, for a file

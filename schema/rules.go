@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"cuelang.org/go/cue"
 	cueerrors "cuelang.org/go/cue/errors"
@@ -37,22 +36,8 @@ func (e *BrokenRuleError) Error() string {
 	return s + ": " + e.Message
 }
 
-var builtin = sync.OnceValues(func() ([]Rule, error) {
-	files, err := ruleFiles()
-	if err != nil {
-		return nil, fmt.Errorf("the embedded rules do not parse: %w", err)
-	}
-	if rules, ok := catalogue(files); ok {
-		return rules, nil
-	}
-	return nil, errors.New("the embedded rules say of themselves what is no constant text")
-})
-
 // Rules returns the built-in layout rules, sorted by name.
-func Rules() ([]Rule, error) {
-	rs, err := builtin()
-	return slices.Clone(rs), err
-}
+func Rules() []Rule { return slices.Clone(catalogue) }
 
 func readRules(v cue.Value) ([]Rule, error) {
 	it, err := v.LookupPath(pathRules).Fields()

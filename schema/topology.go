@@ -2,8 +2,13 @@
 // shape and its layout rules, the loading of a user's CUE, YAML or JSON, and
 // the Go view of the result, [Topology].
 //
-// The CUE files are the source of truth and Go is the copy. Nothing here
-// touches the network or a clock.
+// The CUE files are the source of truth and Go is the copy: go generate makes
+// of them catalogue.go, what the rules say of themselves, and package
+// rulesyntax, the rest of them as it is parsed, so that plain data are judged
+// without reading CUE first. A topology that needs more than that, one with
+// rules of the house or in CUE itself, is judged by the files.
+//
+// Nothing here touches the network or a clock.
 package schema
 
 import (

@@ -251,10 +251,8 @@ func TestInlineCommandsExist(t *testing.T) {
 
 // Rules that documents name exist.
 func TestNamedRulesExist(t *testing.T) {
-	all, err := checks.All()
-	require.NoError(t, err)
 	known, families := map[string]bool{"rows/differ": true, "rows/incomplete": true}, map[string]bool{}
-	for _, c := range all {
+	for _, c := range checks.All() {
 		known[c.Name] = true
 		families[strings.Split(c.Name, "/")[0]] = true
 	}

@@ -15,12 +15,8 @@ func (a *app) loadProfile(name string) (*reports.Profile, error) {
 	if name == "" {
 		return nil, nil
 	}
-	all, err := checks.All()
-	if err != nil {
-		return nil, err
-	}
 	known := map[string]bool{}
-	for _, c := range all {
+	for _, c := range checks.All() {
 		known[c.Name] = true
 	}
 	data, ok := reports.BuiltinProfile(name)
@@ -28,6 +24,7 @@ func (a *app) loadProfile(name string) (*reports.Profile, error) {
 		if filepath.Ext(name) == "" {
 			return nil, usagef("--profile: %q is no profile: expected a CUE file or one of %s", name, strings.Join(reports.ProfileNames(), ", "))
 		}
+		var err error
 		if data, err = os.ReadFile(name); err != nil {
 			return nil, fmt.Errorf("--profile %s: %w", name, cause(err))
 		}
