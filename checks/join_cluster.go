@@ -63,7 +63,7 @@ var JoinNoLag = Check{
 		const want, how = "every edge within the limits of lag/bytes and lag/time", "slots and commit timestamps of all nodes"
 		switch {
 		case len(bad) > 0:
-			return []Finding{fail("%d edges lag: %s", len(bad), strings.Join(someOf(bad, 5), "; ")).evidence(found, want, how)}
+			return []Finding{fail("%s: %s", lagging(len(bad)), strings.Join(someOf(bad, 5), "; ")).evidence(found, want, how)}
 		case len(open) > 0:
 			return []Finding{unknown("the lag of some edges is not known: %s", strings.Join(someOf(open, 5), "; ")).evidence(found, want, how)}
 		}
@@ -139,4 +139,11 @@ var JoinSourceActive = Check{
 		}
 		return []Finding{pass("the source %s is a member", j.source)}
 	}),
+}
+
+func lagging(edges int) string {
+	if edges == 1 {
+		return "1 edge lags"
+	}
+	return fmt.Sprintf("%d edges lag", edges)
 }

@@ -76,10 +76,10 @@ func (r *run) where(t *task) string {
 // judge derives the table's verdict from its counts and reasons.
 func (out *Table) judge() {
 	if n := out.Counts.Unverified; n > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys could not be verified behind a fence", n))
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%s could not be verified behind a fence", suspects(n)))
 	}
 	if n := out.Counts.Volatile; n > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("%d suspect keys went on changing while they were read", n))
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%s went on changing while read", suspects(n)))
 	}
 	out.Verdict = Match
 	if len(out.Reasons) > 0 {
@@ -88,6 +88,13 @@ func (out *Table) judge() {
 	if out.Counts.Persistent > 0 {
 		out.Verdict = Different
 	}
+}
+
+func suspects(n int64) string {
+	if n == 1 {
+		return "1 suspect key"
+	}
+	return fmt.Sprintf("%d suspect keys", n)
 }
 
 // mixed reports whether there are servers on both sides of PostgreSQL 12, which
