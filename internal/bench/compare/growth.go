@@ -33,6 +33,9 @@ func growth(ctx context.Context, millions []int64, buffers string) error {
 			if err := b.fill(ctx, rows); err != nil {
 				return err
 			}
+			if err := b.steady(ctx, "customers"); err != nil {
+				return err
+			}
 			for _, count := range counts {
 				b.use(count)
 				if _, _, err := b.compare(ctx); err != nil { // warms the caches
@@ -65,7 +68,7 @@ func apart(ctx context.Context, rows int64, nodes int, buffers string) error {
 	if err := b.nodes[nodes-1].Exec(ctx, "UPDATE customers SET balance = -balance - 1"); err != nil {
 		return err
 	}
-	if err := b.all(ctx, "VACUUM (ANALYZE, FREEZE) customers"); err != nil {
+	if err := b.steady(ctx, "customers"); err != nil {
 		return err
 	}
 	r, took, err := b.compare(ctx)

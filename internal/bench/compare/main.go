@@ -50,7 +50,7 @@ var (
 
 func main() {
 	rows := flag.Int64("rows", 10_000_000, "rows of the big table; the other has a fifth")
-	rounds := flag.Int("rounds", 3, "interleaved rounds; medians are printed")
+	rounds := flag.Int("rounds", 3, "comparisons, each between two COPYs; medians are printed")
 	nodes := flag.Int("nodes", 2, "servers")
 	random := flag.Bool("random", true, "also with the heap in random key order")
 	buffers := flag.String("shared-buffers", "2GB", "of each server")
@@ -96,7 +96,8 @@ func bench(ctx context.Context, rows int64, rounds, count int, random bool, buff
 	defer down()
 	b.rounds = rounds
 	nodes, all := b.nodes, func(sql string) error { return b.all(ctx, sql) }
-	fmt.Printf("%d nodes, %d rows, %d rounds\n", count, rows, rounds)
+	fmt.Printf("%d nodes, %d rows, %d rounds. Before each line: VACUUM (FREEZE, ANALYZE), CHECKPOINT, one read on every node, and less than %d MB for the system to write.\n"+
+		"Interleaved: COPY, comparison, COPY of the next node, count(*), comparison, COPY, ...; each comparison as a ratio to the mean of the COPY before and the one after it, and the median of these.\n", count, rows, rounds, dirtyLimit>>10)
 	diffs := flagDiffs
 	scatter := fmt.Sprintf("UPDATE customers SET balance = -balance WHERE id %% %d = 5", max(rows/diffs, 1))
 	heal := strings.Replace(scatter, "= -balance", "= abs(balance)", 1)
@@ -123,9 +124,6 @@ func bench(ctx context.Context, rows int64, rounds, count int, random bool, buff
 	for _, s := range steps {
 		if s.setup != "" {
 			if err := all(s.setup); err != nil {
-				return err
-			}
-			if err := all("VACUUM (ANALYZE, FREEZE) " + s.table); err != nil {
 				return err
 			}
 		}
@@ -178,7 +176,7 @@ func (b *benchmark) all(ctx context.Context, sql string) error {
 
 // fill makes the table customers anew on every node.
 func (b *benchmark) fill(ctx context.Context, rows int64) error {
-	for _, sql := range []string{"DROP TABLE IF EXISTS customers", fmt.Sprintf(customers, rows), "VACUUM (ANALYZE, FREEZE) customers"} {
+	for _, sql := range []string{"DROP TABLE IF EXISTS customers", fmt.Sprintf(customers, rows)} {
 		if err := b.all(ctx, sql); err != nil {
 			return err
 		}
@@ -195,42 +193,64 @@ type benchmark struct {
 // cost of one run: wall time and CPU of the servers that took part.
 type cost struct{ wall, cpu float64 }
 
+// measure prints what the comparison of a table costs. Each one stands between
+// a COPY of one node and a COPY of the next, and is set against their mean: the
+// speed of a shared machine moves, and both feel it.
 func (b *benchmark) measure(ctx context.Context, name, table, columns string, left []string) error {
-	var scan, plain, ours []cost
+	if err := b.steady(ctx, table); err != nil {
+		return err
+	}
+	copies := 0
+	plain := func() (cost, error) {
+		n := b.nodes[copies%len(b.nodes)]
+		copies++
+		return b.time(ctx, func() error {
+			return n.Exec(ctx, "SET max_parallel_workers_per_gather = 0; COPY (SELECT "+columns+" FROM "+table+") TO '/dev/null'")
+		})
+	}
+	before, err := plain()
+	if err != nil {
+		return err
+	}
+	var ours, copied, counted, ratios []cost
 	var last *compare.Result
 	for range b.rounds {
-		for _, m := range []struct {
-			into *[]cost
-			run  func() error
-		}{
-			{&scan, func() error { return b.nodes[0].Exec(ctx, "SELECT count(*) FROM "+table) }},
-			{&plain, func() error {
-				return b.nodes[0].Exec(ctx, "SET max_parallel_workers_per_gather = 0; COPY (SELECT "+columns+" FROM "+table+") TO '/dev/null'")
-			}},
-			{&ours, func() error {
-				var err error
-				last, err = compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{table}, ExcludeColumns: left, MaxConnections: flagConnections, ChunkPages: flagPages, Settings: cluster.Settings{StatementTimeout: time.Hour}})
-				return err
-			}},
-		} {
-			c, err := b.time(ctx, m.run)
-			if err != nil {
-				return err
-			}
-			*m.into = append(*m.into, c)
+		c, err := b.time(ctx, func() error {
+			var err error
+			last, err = compare.Run(ctx, compare.Request{Topology: b.top, Static: true, Tables: []string{table}, ExcludeColumns: left, MaxConnections: flagConnections, ChunkPages: flagPages, Settings: cluster.Settings{StatementTimeout: time.Hour}})
+			return err
+		})
+		if err != nil {
+			return err
 		}
+		after, err := plain()
+		if err != nil {
+			return err
+		}
+		count, err := b.time(ctx, func() error { return b.nodes[0].Exec(ctx, "SELECT count(*) FROM "+table) })
+		if err != nil {
+			return err
+		}
+		between := cost{(before.wall + after.wall) / 2, (before.cpu + after.cpu) / 2}
+		ours, copied, counted = append(ours, c), append(copied, between), append(counted, count)
+		ratios = append(ratios, cost{c.wall / between.wall, c.cpu / between.cpu / float64(len(b.nodes))})
+		before = after
 	}
 	t := last.Tables[0]
 	if t.Verdict == compare.Incomplete {
 		return errors.New(strings.Join(t.Reasons, "; "))
 	}
-	s, p, o := median(scan), median(plain), median(ours)
 	bytes := int64(0)
 	for _, n := range t.Nodes {
 		bytes = max(bytes, n.Bytes)
 	}
-	fmt.Printf("%-28s wall %6.2f s = %.2f COPY = %5.1f count(*)   CPU %6.2f s = %.2f COPY a node   COPY %.2f s, count(*) %.2f s   %d different   %d kB a node   peak %d MB\n",
-		name, o.wall, o.wall/p.wall, o.wall/s.wall, o.cpu, o.cpu/p.cpu/float64(len(b.nodes)), p.wall, s.wall, t.Counts.Persistent, bytes/1000, peak())
+	var each []string
+	for _, r := range ratios {
+		each = append(each, fmt.Sprintf("%.2f", r.wall))
+	}
+	o, p, s, r := median(ours), median(copied), median(counted), median(ratios)
+	fmt.Printf("%-28s wall %6.2f s = %.2f COPY (%s) = %5.1f count(*)   CPU %6.2f s = %.2f COPY a node   COPY %.2f s, count(*) %.2f s   %d different   %d kB a node   peak %d MB\n",
+		name, o.wall, r.wall, strings.Join(each, " "), o.wall/s.wall, o.cpu, r.cpu, p.wall, s.wall, t.Counts.Persistent, bytes/1000, peak())
 	return nil
 }
 
