@@ -12,6 +12,9 @@ help: ## this list
 demo: deps build ## a real six-node cluster on this machine, and a walk through all of it
 	@bin/pgconcord demo $(DEMO_FLAGS)
 
+# Without this every program built with the race detector waits for a second at its
+# end, and the tests run hundreds of them.
+test: export GORACE ?= atexit_sleep_ms=0
 .PHONY: test
 test: deps-test lint ## every test with the race detector, on real servers; fails when one cannot be started
 	@$(GO) run ./internal/lab/majors/fetch $(TEST_MAJORS) || [ -z "$$CI" ]
