@@ -100,7 +100,7 @@ func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 		}
 	}
 	if err := forAll(ctx, toJoiner, func(ctx context.Context, e edge) error {
-		if err := l.replicates(ctx, e); err != nil {
+		if err := l.replicate(ctx, e); err != nil {
 			return err
 		}
 		return l.DisableEdge(ctx, e.provider, e.subscriber)
@@ -136,7 +136,7 @@ func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 		JOIN pglogical.subscription u ON u.sub_id = s.sync_subid WHERE u.sub_name = $1`, source.subscription()); err != nil {
 		return err
 	}
-	if err := l.replicates(ctx, source); err != nil {
+	if err := l.replicate(ctx, source); err != nil {
 		return err
 	}
 	l.mark("%s holds a copy of %s", name, joinSource)
@@ -149,7 +149,7 @@ func (l *Lab) join(ctx context.Context, name string, underLag bool) error {
 		if err := l.subscribe(ctx, e, false); err != nil {
 			return err
 		}
-		return l.replicates(ctx, e)
+		return l.replicate(ctx, e)
 	}); err != nil {
 		return err
 	}

@@ -3,8 +3,12 @@ package lab
 import (
 	"context"
 	"fmt"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -115,6 +119,7 @@ SELECT pglogical.replication_set_add_all_tables('%[1]s', '{%[1]s}');`, set)
 // subscribe makes an edge. With copy the subscriber's tables are filled from
 // the provider first.
 func (l *Lab) subscribe(ctx context.Context, e edge, copyRows bool) error {
+	defer l.Node(e.subscriber).keepAwake(ctx)()
 	sets := "{" + strings.Join(l.sets(e.provider, e.subscriber), ",") + "}"
 	return l.Node(e.subscriber).Exec(ctx, `SELECT pglogical.create_subscription($1::name, $2::text, $3::text[],
 		synchronize_structure := false, synchronize_data := $4::bool, forward_origins := '{}')`,
@@ -124,6 +129,7 @@ func (l *Lab) subscribe(ctx context.Context, e edge, copyRows bool) error {
 // DisableEdge switches the subscription from provider to subscriber off.
 func (l *Lab) DisableEdge(ctx context.Context, provider, subscriber string) error {
 	e := edge{provider, subscriber}
+	defer l.Node(subscriber).keepAwake(ctx)()
 	if err := l.Node(subscriber).Exec(ctx, "SELECT pglogical.alter_subscription_disable($1::name, true)", e.subscription()); err != nil {
 		return err
 	}
@@ -134,52 +140,116 @@ func (l *Lab) DisableEdge(ctx context.Context, provider, subscriber string) erro
 // EnableEdge switches it on again and waits until it replicates.
 func (l *Lab) EnableEdge(ctx context.Context, provider, subscriber string) error {
 	e := edge{provider, subscriber}
+	defer l.Node(subscriber).keepAwake(ctx)()
 	if err := l.Node(subscriber).Exec(ctx, "SELECT pglogical.alter_subscription_enable($1::name, true)", e.subscription()); err != nil {
 		return err
 	}
-	return l.replicates(ctx, e)
+	return l.replicate(ctx, e)
 }
 
-// replicates waits until both ends of an edge say that it streams.
+// replicate waits until both ends of every edge say that it streams.
+func (l *Lab) replicate(ctx context.Context, edges ...edge) error {
+	bySubscriber := map[string][]edge{}
+	for _, e := range edges {
+		bySubscriber[e.subscriber] = append(bySubscriber[e.subscriber], e)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	for name, edges := range bySubscriber {
+		g.Go(func() error { return l.subscriberReplicates(ctx, l.Node(name), edges) })
+	}
+	return g.Wait()
+}
+
+// subscriberReplicates is replicate for edges of one subscriber.
 //
 // An edge whose worker ended is helped: pglogical's manager looks after a lost
 // worker 5 s later when it noticed the end, and up to 180 s later when it did
 // not. Switching the subscription off and on again has it forget the lost worker
 // and start another one.
-func (l *Lab) replicates(ctx context.Context, e edge) error {
-	provider, subscriber := l.Node(e.provider), l.Node(e.subscriber)
+func (l *Lab) subscriberReplicates(ctx context.Context, n *Node, edges []edge) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, waitLimit, errWaitLimit)
 	defer cancel()
+	defer n.keepAwake(ctx)()
 	helped := time.Now()
 	for {
-		status, err := subscriber.Scalar(ctx, "SELECT status FROM pglogical.show_subscription_status($1::name)", e.subscription())
+		rows, err := n.Rows(ctx, "SELECT subscription_name, status FROM pglogical.show_subscription_status()")
 		if isSyntax(err) {
 			return err
 		}
-		if status == "replicating" {
-			streams, err := provider.Scalar(ctx, `
-				SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
-					WHERE s.slot_name = $1 AND r.state = 'streaming')`, e.slot())
-			if err == nil && streams == "t" {
-				return nil
+		status := map[string]string{}
+		for _, r := range rows {
+			status[r[0]] = r[1]
+		}
+		var waiting []edge
+		help := time.Since(helped) > 2*time.Second
+		for _, e := range edges {
+			state := status[e.subscription()]
+			if state == "replicating" {
+				streams, err := l.Node(e.provider).Scalar(ctx, `
+					SELECT EXISTS (SELECT FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
+						WHERE s.slot_name = $1 AND r.state = 'streaming')`, e.slot())
+				if err == nil && streams == "t" {
+					continue
+				}
+			}
+			waiting = append(waiting, e)
+			if state == "down" && help {
+				helped = time.Now()
+				if err := l.restartWorker(ctx, e); err != nil {
+					return err
+				}
 			}
 		}
-		if status == "down" && time.Since(helped) > 2*time.Second {
-			helped = time.Now()
-			if err := l.restartWorker(ctx, e); err != nil {
-				return err
-			}
+		if edges = waiting; len(edges) == 0 {
+			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting until %s replicates: it is %q on %s: %w", e.subscription(), status, e.subscriber, context.Cause(ctx))
+			e := edges[0]
+			return fmt.Errorf("waiting until %s replicates: it is %q on %s: %w", e.subscription(), status[e.subscription()], n.Name, context.Cause(ctx))
 		case <-time.After(40 * time.Millisecond):
+		}
+	}
+}
+
+// keepAwake has pglogical's manager look again and again until the function
+// returned is called. It starts one worker after the other, and as nothing tells
+// it that a worker is up it sleeps for a second each time, with a lock that
+// changes of subscriptions wait for.
+func (n *Node) keepAwake(ctx context.Context) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for ctx.Err() == nil {
+			n.wakeManager(ctx)
+			select {
+			case <-ctx.Done():
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	})
+	return func() { cancel(); wg.Wait() }
+}
+
+// wakeManager sends the signal by which PostgreSQL's processes wake each other
+// (procsignal_sigusr1_handler), which does no more than that without a reason
+// set beside it.
+func (n *Node) wakeManager(ctx context.Context) {
+	rows, _ := n.Rows(ctx, "SELECT pid FROM pg_stat_activity WHERE backend_type ^@ 'pglogical manager'")
+	for _, r := range rows {
+		pid, err := strconv.Atoi(r[0])
+		if err != nil {
+			continue
+		}
+		if cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", pid)); err == nil && cwd == n.data() {
+			_ = syscall.Kill(pid, syscall.SIGUSR1)
 		}
 	}
 }
 
 func (l *Lab) restartWorker(ctx context.Context, e edge) error {
 	n := l.Node(e.subscriber)
+	defer n.keepAwake(ctx)()
 	if err := n.Exec(ctx, "SELECT pglogical.alter_subscription_disable($1::name, true)", e.subscription()); err != nil {
 		return err
 	}
@@ -216,11 +286,7 @@ func (l *Lab) Settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	for _, e := range edges {
-		g.Go(func() error { return l.replicates(ctx, e) })
-	}
-	return g.Wait()
+	return l.replicate(ctx, edges...)
 }
 
 // Barrier returns when everything written so far on any node is applied on

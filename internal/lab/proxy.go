@@ -225,7 +225,7 @@ func (l *Lab) throughProxy(ctx context.Context, e edge) (*proxy, error) {
 	if err := p.await(ctx, func(n int) bool { return n >= 2 }); err != nil {
 		return nil, fmt.Errorf("waiting until %s runs through its proxy: %w", e.subscription(), err)
 	}
-	return p, l.replicates(ctx, e)
+	return p, l.replicate(ctx, e)
 }
 
 // await waits for a number of connections; an open edge has two, one a side.
@@ -268,5 +268,5 @@ func (l *Lab) Resume(ctx context.Context, provider, subscriber string) error {
 	l.mu.Lock()
 	delete(l.proxies, e)
 	l.mu.Unlock()
-	return l.replicates(ctx, e)
+	return l.replicate(ctx, e)
 }

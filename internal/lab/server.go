@@ -25,7 +25,7 @@ type Node struct {
 	home   *home
 	dir    string // home/name, with data and server.log
 	initdb []string
-	config []string
+	config []string // after baseConfig
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
@@ -61,35 +61,26 @@ var baseConfig = []string{
 }
 
 func (h *home) node(name string, opt Options, config []string) *Node {
-	n := &Node{Name: name, home: h, dir: filepath.Join(h.dir, name), initdb: opt.InitDB}
-	n.config = slices.Concat(baseConfig, config, opt.Config)
-	return n
+	return &Node{Name: name, home: h, dir: filepath.Join(h.dir, name), initdb: opt.InitDB, config: slices.Concat(config, opt.Config)}
 }
 
 func (n *Node) data() string    { return filepath.Join(n.dir, "data") }
 func (n *Node) logFile() string { return filepath.Join(n.dir, "server.log") }
 
-// create makes the server's files, starts it, and makes the roles and the
-// database.
+// create makes the server's files, with the roles and the database, and starts
+// it.
 func (n *Node) create(ctx context.Context) error {
 	if err := n.home.pg.mkdir(n.dir, 0o755); err != nil {
 		return fmt.Errorf("node %s: make its folder: %w", n.Name, err)
 	}
-	args := append([]string{"-D", n.data(), "-U", Superuser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"}, n.initdb...)
-	if out, err := n.home.pg.command(ctx, n.dir, filepath.Join(n.home.server.Bin, "initdb"), args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("node %s: initdb: %w: %s", n.Name, err, tail(out))
-	}
-	config := n.config
-	if n.home.filtersPlugins(ctx) {
-		config = append(config, "output_plugin_libraries = 'pgoutput, test_decoding, pglogical_output'")
-	}
-	if err := appendTo(filepath.Join(n.data(), "postgresql.conf"), strings.Join(config, "\n")+"\n"); err != nil {
+	t := templateFor(n.home.server, n.initdb)
+	if err := t.copyTo(ctx, n); err != nil {
 		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
-	if err := n.firstStart(ctx); err != nil {
-		return err
+	if err := n.configure(n.config); err != nil {
+		return fmt.Errorf("node %s: %w", n.Name, err)
 	}
-	return n.createDatabase(ctx)
+	return n.firstStart(ctx)
 }
 
 // filtersPlugins reports whether the server loads only the output plugins that
@@ -256,12 +247,13 @@ func (n *Node) end(ctx context.Context, sig syscall.Signal) error {
 	}
 }
 
-func appendTo(file, text string) error {
-	f, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
+// configure adds lines to postgresql.conf, where the last of a setting counts.
+func (n *Node) configure(lines []string) error {
+	f, err := os.OpenFile(filepath.Join(n.data(), "postgresql.conf"), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(text)
+	_, err = f.WriteString(strings.Join(lines, "\n") + "\n")
 	return errors.Join(err, f.Close())
 }
 

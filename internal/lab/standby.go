@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // Standby makes a physical standby of the node by pg_basebackup, under another
@@ -22,7 +21,7 @@ func (n *Node) Standby(ctx context.Context, name string, config ...string) (*Nod
 	if out, err := copying.CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("node %s: pg_basebackup of %s: %w: %s", name, n.Name, err, tail(out))
 	}
-	if err := appendTo(filepath.Join(s.data(), "postgresql.conf"), strings.Join(config, "\n")+"\n"); err != nil {
+	if err := s.configure(config); err != nil {
 		return nil, fmt.Errorf("node %s: %w", name, err)
 	}
 	return s, s.firstStart(ctx)
