@@ -144,8 +144,7 @@ type recheckOptions struct {
 	where          string
 	exclude        []string
 	common, static bool
-	connections    int
-	fenceTimeout   time.Duration
+	reading        readingFlags
 	connect        connectFlags
 }
 
@@ -189,8 +188,7 @@ incomplete.`,
 	fs.StringSliceVar(&o.exclude, "exclude-column", nil, "column to leave out, as the report's run had it")
 	fs.BoolVar(&o.common, "common-columns", false, "compare the columns that all nodes have, as the report's run did")
 	fs.BoolVar(&o.static, "static", false, "nothing replicates between the nodes: wait for nothing")
-	fs.IntVar(&o.connections, "max-connections", 2, "connections to one node")
-	fs.DurationVar(&o.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
+	o.reading.register(fs, "")
 	return cmd
 }
 
@@ -217,7 +215,7 @@ func runRecheck(ctx context.Context, a *app, o recheckOptions) error {
 	}
 	old := earlier.Comparison
 	request := compare.Request{Topology: plan.Topology, Shards: o.shards, Tables: o.tables, Mode: old.Mode, Where: o.where, ExcludeColumns: o.exclude,
-		CommonColumns: o.common, Static: o.static, Policy: o.consensus.chosen(), MaxConnections: o.connections, FenceTimeout: o.fenceTimeout, Settings: settings}
+		CommonColumns: o.common, Static: o.static, Policy: o.consensus.chosen(), MaxConnections: o.reading.connections, FenceTimeout: o.reading.fenceTimeout, Settings: settings}
 	in := o.input(a, plan, earlier, started)
 	keys := 0
 	var compared []string

@@ -15,21 +15,19 @@ import (
 
 // rowFlags are those of every command that compares rows.
 type rowFlags struct {
-	mode         string
-	consensus    consensusFlags
-	sample       int
-	connections  int
-	fenceTimeout time.Duration
-	limits       limitFlags
-	export       exportFlags
+	mode      string
+	consensus consensusFlags
+	sample    int
+	reading   readingFlags
+	limits    limitFlags
+	export    exportFlags
 }
 
 func (f *rowFlags) register(fs *pflag.FlagSet, redact string) {
 	fs.StringVar(&f.mode, "mode", string(compare.Exact), "what counts as equal: exact (byte for byte), value (relaxed by type), strong (exact, SHA-256)")
 	f.consensus.register(fs)
 	fs.IntVar(&f.sample, "max-differences", 1000, "differing keys listed with evidence, per table; all are counted")
-	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node; small tables are compared as many at once, a table of several chunks is read over all of them")
-	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
+	f.reading.register(fs, "; small tables are compared as many at once, a table of several chunks is read over all of them")
 	f.limits.register(fs)
 	f.export.register(fs, redact)
 }
@@ -40,9 +38,22 @@ func (f rowFlags) request(connect connectFlags) (compare.Request, error) {
 	if err != nil {
 		return compare.Request{}, err
 	}
-	out := compare.Request{Mode: compare.Mode(f.mode), Policy: f.consensus.chosen(), SampleLimit: f.sample, MaxConnections: f.connections,
-		FenceTimeout: f.fenceTimeout, Settings: settings}
+	out := compare.Request{Mode: compare.Mode(f.mode), Policy: f.consensus.chosen(), SampleLimit: f.sample, MaxConnections: f.reading.connections,
+		FenceTimeout: f.reading.fenceTimeout, Settings: settings}
 	return out, f.limits.apply(&out)
+}
+
+// readingFlags are those of every command that reads rows, be it all of them or
+// some keys.
+type readingFlags struct {
+	connections  int
+	fenceTimeout time.Duration
+}
+
+// register takes what a command does with the connections.
+func (f *readingFlags) register(fs *pflag.FlagSet, connections string) {
+	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node"+connections)
+	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
 }
 
 // consensusFlags say who is right about a key.
