@@ -66,6 +66,20 @@ var lagBreakers = map[string][]breakCase{
 			sub(in, "dc1n1", "dc1n2").LastApplied = &last
 			pause(in, "dc1n1", "dc1n2")
 		}, nil},
+		{"it was applied before all that the provider still lists", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
+			now := node1(in).ServerNow
+			committed(node1(in), "", now.Add(-20*time.Second), now.Add(-time.Second)) // busy: 2,000 in so short a time
+			last := now.Add(-time.Hour)
+			hide(in, "dc1n2", catalog.PartCommits)
+			sub(in, "dc1n1", "dc1n2").LastApplied = &last
+			pause(in, "dc1n1", "dc1n2")
+		}, []string{"unknown " + edge12}},
+		{"a large transaction is being sent", "", func(in *Input) { // sent and replayed stay where its commit begins
+			behindBy(in, "dc1n1", "dc1n2", 500, 10*time.Minute, false)
+			s := sender(in, "dc1n1", "dc1n2")
+			s.Sent, s.Replay = node1(in).Server.WALFlush-500, node1(in).Server.WALFlush-500
+		}, []string{"unknown " + edge12}},
 		{"it was applied long ago", "", func(in *Input) {
 			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
 			last := node1(in).ServerNow.Add(-time.Minute)

@@ -103,15 +103,18 @@ func lagTime(e edge, siblings []edge) []Finding {
 	})
 }
 
-// keepsUp reports whether the subscriber applied all that was sent to it and
-// answered of late, with no more outstanding than the plan allows: what remains
-// was written in the last moments, or is of no concern to it. A walsender says
-// "streaming" only after it reached the end of WAL once: right after a
-// reconnect, when sent and replayed are equal too, it says "catchup".
+// keepsUp reports whether the subscriber applied all that was sent to it, to the
+// end of the WAL that there was when the provider was looked at, and answered of
+// late, with no more outstanding than the plan allows: what remains was written
+// in the last moments, or is of no concern to it. Sent and replayed alone prove
+// nothing: while a large transaction is decoded and sent, both stay where its
+// commit begins, for minutes, whatever lies behind (walsender.c moves sentPtr
+// after a record is through). A walsender says "streaming" only after it reached
+// the end of WAL once: right after a reconnect it says "catchup".
 func (l link) keepsUp(e edge) bool {
 	open, ok, _ := l.outstanding(e)
 	s := l.sender
-	return ok && s != nil && s.State == "streaming" && s.Replay != 0 && s.Replay >= s.Sent &&
+	return ok && s != nil && s.State == "streaming" && s.Replay != 0 && s.Replay >= s.Sent && s.Sent >= e.from.Server.WALFlush &&
 		open <= e.in.Plan.Policy.Lag.MaxBytes && (!s.ReplyKnown || s.ReplyAge <= max(e.in.Plan.Policy.Lag.Max(), 15*time.Second))
 }
 
@@ -131,6 +134,9 @@ func (l link) age(e edge, siblings []edge) (b behind, why string) {
 		b.bounded = true
 		if first, ok := oldestAfter(own, a.proven, now); ok {
 			b.atMost = now.Sub(first)
+		}
+		if len(own.Times) > 0 && a.proven.Before(own.Times[0]) { // others may have been before what is listed
+			b.atMost = now.Sub(a.proven)
 		}
 	}
 	for _, other := range siblings {
