@@ -24,7 +24,7 @@ type method struct {
 
 // The methods.
 var (
-	native   = method{"native-chain-64", 1}
+	native   = method{"native-chain-64-v2", 1}
 	with256  = method{"sha256-256", 4}
 	maxBits  = 30  // of one bitmap, an int4 that stays positive
 	maxChain = 150 // columns of one chain; the parser's stack bounds the nesting of calls

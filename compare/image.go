@@ -1,6 +1,9 @@
 package compare
 
 import (
+	"hash/fnv"
+	"io"
+	"strconv"
 	"strings"
 )
 
@@ -49,26 +52,34 @@ func imageOf(c compared, mode Mode) image {
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
 	case "timestamp with time zone", "timestamp without time zone":
 		// The server hashes a timestamp's 64 bits folded to 32. Its distance from
-		// 2000 in seconds, a float of 64 bits, is hashed whole instead. Within 2^33 s
-		// (272 years) of 2000 no two timestamps have the same: microseconds are
+		// 1900 in seconds, a float of 64 bits, is hashed whole instead. In the 2^33 s
+		// (272 years) from 1900 on no two timestamps have the same: microseconds are
 		// subtracted exactly, and seconds that are a microsecond apart do not round to
-		// the same float. Beyond that, and for the infinities, the text is mixed into
-		// the seed. A distance of zero would leave the seed as it is, so a bit tells it.
+		// the same float. Before and beyond, and for the infinities, the hash of the
+		// text is mixed into the seed. For 1900 itself, too: a distance of zero leaves
+		// the seed as it is, and only what is mixed in, another number for every
+		// column, tells it.
 		typ, distance := "timestamptz", "tstzrange_subdiff"
 		if c.base == "timestamp without time zone" {
 			typ, distance = "timestamp", "tsrange_subdiff"
 		}
-		zero := typ + " '2000-01-01 00:00:00+00'"
-		i.bit = x + " = " + zero
-		near := x + " > " + typ + " '1740-01-01 00:00:00+00' AND " + x + " < " + typ + " '2260-01-01 00:00:00+00'"
+		from := typ + " '1900-01-01 00:00:00+00'"
+		near := x + " > " + from + " AND " + x + " < " + typ + " '2172-01-01 00:00:00+00'"
 		i.call = func(seed string) string {
-			return "hashfloat8extended(" + or(distance+"("+x+", "+zero+")", "'NaN'") +
-				", " + seed + " # CASE WHEN " + near + " THEN 0 ELSE hashtextextended(" + or(i.text, "''") + ` COLLATE "C", 0) END)`
+			return "hashfloat8extended(" + or(distance+"("+x+", "+from+")", "'NaN'") +
+				", " + seed + " # CASE WHEN " + near + " THEN 0 ELSE hashtextextended(" + or(i.text, "''") + ` COLLATE "C", ` + columnSeed(c.name) + ") END)"
 		}
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
 	}
 	return i
+}
+
+// columnSeed is a seed that no other column has.
+func columnSeed(name string) string {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, name)
+	return strconv.FormatUint(h.Sum64()>>1, 10)
 }
 
 // seeded returns a call of one of the server's hash functions.

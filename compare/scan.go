@@ -84,7 +84,7 @@ func scanSettings(version int, buckets int64) string {
 		memory = "1TB"
 	}
 	return drillSettings + ", set_config('enable_sort', 'off', true), set_config('work_mem', '" + memory + "', true)" +
-		", set_config('jit', 'on', true), set_config('jit_above_cost', '200000', true), set_config('jit_optimize_above_cost', '200000', true), set_config('jit_inline_above_cost', '-1', true)"
+		", set_config('jit', 'on', true), set_config('jit_above_cost', '70000', true), set_config('jit_optimize_above_cost', '70000', true), set_config('jit_inline_above_cost', '-1', true)"
 }
 
 // drillSettings keep a statement to one process and its sort in memory.

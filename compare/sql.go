@@ -89,14 +89,7 @@ func (q statements) rows(withKey bool, condition string, more ...string) string 
 		}
 	}
 	list = append(list, more...)
-	where := q.where
-	if condition != "" {
-		if where == "" {
-			where = " WHERE " + condition
-		} else {
-			where += " AND " + condition
-		}
-	}
+	where := q.filter(condition)
 	lanes := q.method.rowLanes(q.shape.columns, q.mode)
 	if q.method.lanes == 1 {
 		bucket := q.buckets.expression(q.shape, q.mode, q.method, lanes[0], q.charset)
@@ -144,6 +137,31 @@ func (q statements) laneText() string {
 	return strings.Join(parts, " || '.' || ")
 }
 
+// digests returns a query of every row's bucket b and digest h1 ….
+func (q statements) digests(condition string) string {
+	switch {
+	case q.method.lanes > 1:
+		return q.rows(false, condition)
+	case q.keyless(): // the bucket is of the digest, which is computed once
+		return fmt.Sprintf("SELECT h1 & %d AS b, h1 FROM (SELECT %s AS h1 FROM %s%s OFFSET 0) s", q.buckets.mask(), chain(q.shape.columns, q.mode), q.from, q.filter(condition))
+	}
+	// OFFSET keeps the digest where rows are read: what is grouped then is two
+	// numbers, not all columns, and the server expects few groups instead of as many
+	// as rows.
+	return q.rows(false, condition) + " OFFSET 0"
+}
+
+// filter returns the WHERE of the table's rows that meet a condition, too.
+func (q statements) filter(condition string) string {
+	switch {
+	case condition == "":
+		return q.where
+	case q.where == "":
+		return " WHERE " + condition
+	}
+	return q.where + " AND " + condition
+}
+
 // scan returns the query of detection: rows and digest sums per bucket. Sums
 // of 64-bit lanes are kept at their full width.
 func (q statements) scan(condition string) string {
@@ -154,7 +172,7 @@ func (q statements) scan(condition string) string {
 	for i := range q.method.lanes {
 		sums += fmt.Sprintf(", coalesce(sum(h%d)::text, '')", i+1)
 	}
-	return "SELECT b, CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.rows(false, condition) + ") r GROUP BY b"
+	return "SELECT b, CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.digests(condition) + ") r GROUP BY b"
 }
 
 // reading returns the statements of one piece of the table.
