@@ -235,7 +235,7 @@ func TestBackupAfterRepointing(t *testing.T) {
 		}
 		return l.RepointBarman(ctx, host, server, "dc2n1")
 	})
-	backup(t, l, host, server, "dc2n2")
+	require.NoError(t, l.Backup(t.Context(), host, server))
 	heal(t, func(ctx context.Context) error {
 		_, err := l.BarmanCommand(ctx, host, "delete", server, "last")
 		return err
@@ -253,16 +253,6 @@ func TestBackupAfterRepointing(t *testing.T) {
 		}
 	}
 	require.Equal(t, []string{"dc2n2", "dc2n1"}, compatible, "newest first, each for its own node")
-}
-
-// backup takes a base backup of what the section points to now.
-func backup(t *testing.T, l *lab.Lab, host, server, node string) {
-	t.Helper()
-	require.NoError(t, l.Node(node).Exec(t.Context(), "SELECT pg_logical_emit_message(true, 'test', 'barman')"))
-	_, err := l.BarmanCommand(t.Context(), host, "switch-wal", "--archive", "--archive-timeout", "60", server)
-	require.NoError(t, err)
-	_, err = l.BarmanCommand(t.Context(), host, "backup", "--wait", server)
-	require.NoError(t, err)
 }
 
 func sectionFile(l *lab.Lab, host, server string) string {

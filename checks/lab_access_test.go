@@ -2,9 +2,6 @@ package checks
 
 import (
 	"context"
-	"fmt"
-	"io"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -88,7 +85,12 @@ func obstacles(real, plain *lab.Node, exec func(*testing.T, string)) []obstacle 
 		return func(*testing.T) string { return strings.Replace(n.ReaderDSN(), from, to, 1) }
 	}
 	cut := func(after int64, abrupt bool) func(*testing.T) string {
-		return func(t *testing.T) string { return proxyDSN(t, real, after, abrupt) }
+		return func(t *testing.T) string {
+			dsn, stop, err := real.Faltering(after, abrupt)
+			require.NoError(t, err)
+			t.Cleanup(stop)
+			return dsn
+		}
 	}
 	// blocked has the tool's statement wait for a lock, so that it is in the
 	// middle of reading.
@@ -173,36 +175,6 @@ func inTheMiddle(t *testing.T, n *lab.Node) {
 		v, err := n.Scalar(context.Background(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND wait_event_type = 'Lock'")
 		return err == nil && v == "1"
 	}, time.Minute, 10*time.Millisecond)
-}
-
-// proxyDSN is a way to the node that ends after the server said so many bytes:
-// by a cut, or by silence.
-func proxyDSN(t *testing.T, n *lab.Node, after int64, cut bool) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = listener.Close() })
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.Port))
-			if err != nil {
-				_ = client.Close()
-				continue
-			}
-			go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-			go func() {
-				_, _ = io.CopyN(client, server, after)
-				if cut {
-					_ = client.Close()
-				}
-			}()
-		}
-	}()
-	return strings.Replace(n.ReaderDSN(), fmt.Sprintf("port=%d", n.Port), fmt.Sprintf("port=%d", listener.Addr().(*net.TCPAddr).Port), 1)
 }
 
 // A physical standby in the place of a node: that it is one fails, as does the

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"fmt"
-	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,8 +49,8 @@ func withObstacles(t *testing.T, l *lab.Lab) {
 		says string
 		args []string
 	}{
-		{"a proxy that never answers", forwarded(n, 0), "did not answer: unreachable", []string{"--connect-timeout", "1s"}},
-		{"a proxy that stalls in a query", forwarded(n, 6000), "did not answer: timed out", []string{"--statement-timeout", "1s"}},
+		{"a proxy that never answers", faltering(n, 0), "did not answer: unreachable", []string{"--connect-timeout", "1s"}},
+		{"a proxy that stalls in a query", faltering(n, 6000), "did not answer: timed out", []string{"--statement-timeout", "1s"}},
 		{"a wrong password", put(dsn, "user=pgconcord", "user=scram password=wrong"), "did not answer: login refused", nil},
 		{"a wrong database", put(dsn, "dbname=app", "dbname=none"), "did not answer: login refused", nil},
 		{"no right to log in", put(dsn, "user=pgconcord", "user=barred"), "did not answer: login refused", nil},
@@ -100,28 +97,13 @@ func put(dsn, from, to string) func(*testing.T) string {
 	return func(*testing.T) string { return strings.Replace(dsn, from, to, 1) }
 }
 
-// forwarded leads to the node through a proxy that falls silent after the server
+// faltering leads to the node through a proxy that falls silent after the server
 // said so many bytes.
-func forwarded(n *lab.Node, after int64) func(*testing.T) string {
+func faltering(n *lab.Node, after int64) func(*testing.T) string {
 	return func(t *testing.T) string {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		dsn, stop, err := n.Faltering(after, false)
 		require.NoError(t, err)
-		t.Cleanup(func() { _ = listener.Close() })
-		go func() {
-			for {
-				client, err := listener.Accept()
-				if err != nil {
-					return
-				}
-				server, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", n.Port))
-				if err != nil {
-					_ = client.Close()
-					continue
-				}
-				go func() { _, _ = io.Copy(server, client); _ = server.Close() }()
-				go func() { _, _ = io.CopyN(client, server, after) }()
-			}
-		}()
-		return strings.Replace(n.ReaderDSN(), fmt.Sprintf("port=%d", n.Port), fmt.Sprintf("port=%d", listener.Addr().(*net.TCPAddr).Port), 1)
+		t.Cleanup(stop)
+		return dsn
 	}
 }

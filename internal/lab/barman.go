@@ -99,19 +99,39 @@ func (l *Lab) barmanHostUp(ctx context.Context, h *barmanHost) error {
 			if err := l.streams(ctx, s, true); err != nil {
 				return err
 			}
-			// switch-wal --force wants a superuser; without it some WAL has to be
-			// there to switch.
-			if err := l.Node(s.node).Exec(ctx, "SELECT pg_logical_emit_message(true, 'lab', 'barman')"); err != nil {
-				return err
-			}
-			if _, err := h.run(ctx, "switch-wal", "--archive", "--archive-timeout", "60", s.server); err != nil {
-				return err
-			}
-			_, err := h.run(ctx, "backup", "--wait", s.server)
-			return err
+			return l.Backup(ctx, h.name, s.server)
 		})
 	}
 	return g.Wait()
+}
+
+// Backup has a Barman host archive WAL of one of its servers and take a backup
+// of it. Its WAL receiver must run.
+func (l *Lab) Backup(ctx context.Context, host, server string) error {
+	h := l.host(host)
+	n := l.Node(h.section(server).node)
+	// switch-wal --force wants a superuser; without it some WAL has to be there to
+	// switch. And a segment is archived once the receiver has begun the next one,
+	// for which there has to be WAL again: an idle server takes 15 s to write some.
+	writing, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for writing.Err() == nil {
+			_ = n.Exec(ctx, "SELECT pg_logical_emit_message(true, 'lab', 'barman')")
+			select {
+			case <-writing.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	})
+	_, err := h.run(ctx, "switch-wal", "--archive", "--archive-timeout", "60", server)
+	stop()
+	wg.Wait()
+	if err != nil {
+		return err
+	}
+	_, err = h.run(ctx, "backup", "--wait", server)
+	return err
 }
 
 // barmanRoles makes the roles with the least that "barman check" and "barman

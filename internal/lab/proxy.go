@@ -14,6 +14,8 @@ import (
 type proxy struct {
 	target   string
 	listener net.Listener
+	answers  int64 // bytes of the server that pass on each connection; below 0: all
+	abrupt   bool  // the connection is cut then, else nobody hears of it
 
 	mu    sync.Mutex
 	gate  chan struct{} // closed: traffic flows
@@ -23,6 +25,10 @@ type proxy struct {
 }
 
 func startProxy(owner any, target string) (*proxy, error) {
+	return startFaltering(owner, target, -1, false)
+}
+
+func startFaltering(owner any, target string, answers int64, abrupt bool) (*proxy, error) {
 	for range 10 {
 		port, err := reservePort(owner)
 		if err != nil {
@@ -32,7 +38,7 @@ func startProxy(owner any, target string) (*proxy, error) {
 		if err != nil {
 			continue
 		}
-		p := &proxy{target: target, listener: ln, gate: make(chan struct{}), conns: map[net.Conn]bool{}, done: make(chan struct{})}
+		p := &proxy{target: target, listener: ln, answers: answers, abrupt: abrupt, gate: make(chan struct{}), conns: map[net.Conn]bool{}, done: make(chan struct{})}
 		close(p.gate)
 		go p.accept()
 		return p, nil
@@ -63,18 +69,29 @@ func (p *proxy) serve(client net.Conn) {
 		return
 	}
 	var wg sync.WaitGroup
-	wg.Go(func() { p.copy(server, client) })
-	wg.Go(func() { p.copy(client, server) })
+	wg.Go(func() { p.copy(server, client, -1) })
+	wg.Go(func() { p.copy(client, server, p.answers) })
 	wg.Wait()
 }
 
-// copy forwards one direction, and closes both ends when it ends.
-func (p *proxy) copy(to, from net.Conn) {
+// copy forwards so many bytes of one direction (below 0: all), and closes both
+// ends when it ends.
+func (p *proxy) copy(to, from net.Conn, left int64) {
 	defer p.remove(to)
 	defer p.remove(from)
 	buf := make([]byte, 32<<10)
 	for {
+		if left == 0 {
+			if !p.abrupt {
+				<-p.done
+			}
+			return
+		}
 		n, err := from.Read(buf)
+		if left > 0 {
+			n = int(min(int64(n), left))
+			left -= int64(n)
+		}
 		if n > 0 {
 			if !p.pass() {
 				return
@@ -160,6 +177,17 @@ func (p *proxy) close() {
 		_ = c.Close()
 	}
 	clear(p.conns)
+}
+
+// Faltering returns a connection string for the role [Reader] that leads to the
+// node through a proxy. After so many bytes of the server's answers a connection
+// falls silent or, with abrupt, is cut. stop ends the proxy.
+func (n *Node) Faltering(after int64, abrupt bool) (dsn string, stop func(), err error) {
+	p, err := startFaltering(n.home, fmt.Sprintf("127.0.0.1:%d", n.Port), after, abrupt)
+	if err != nil {
+		return "", nil, fmt.Errorf("node %s: start a proxy: %w", n.Name, err)
+	}
+	return (&Node{Port: p.port()}).ReaderDSN(), p.close, nil
 }
 
 func (l *Lab) proxy(e edge) *proxy {
