@@ -9,7 +9,6 @@ import (
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/build"
 	"cuelang.org/go/cue/cuecontext"
-	"cuelang.org/go/cue/parser"
 
 	"github.com/pgconcord/pgconcord/schema/rulesyntax"
 )
@@ -26,13 +25,18 @@ func judge(in parsed) (p *Plan, ok bool) {
 	if !ok {
 		return nil, false
 	}
+	told, err := tell(facts(in.dsns))
+	if err != nil {
+		return nil, false
+	}
 	outside, rules := rulesyntax.Rules()
-	u, ok := verdicts(data, outside, rules, in.dsns)
+	rules = needed(rules, slices.Concat(data.Decls, told.Decls))
+	u, ok := verdicts(data, told, outside, rules)
 	if !ok {
 		return nil, false
 	}
 	t.positions = in.positions
-	vs, err := violations(catalogue, func(rule string) cue.Value {
+	vs, err := violations(named(rules), func(rule string) cue.Value {
 		return u.LookupPath(cue.MakePath(cue.Hid(judged, ":topology"), cue.Str(rule)))
 	}, in.positions)
 	if err != nil {
@@ -41,25 +45,29 @@ func judge(in parsed) (p *Plan, ok bool) {
 	return &Plan{Topology: t, Rules: slices.Clone(catalogue), Violations: vs}, true
 }
 
-// verdicts evaluates what computes violations, together with data.
+// named returns what is known of rules that are given as syntax.
+func named(rules []ast.Decl) []Rule {
+	names := map[string]bool{}
+	for _, d := range rules {
+		if _, name, ok := plainField(d); ok {
+			names[name] = true
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(catalogue), func(r Rule) bool { return !names[r.Name] })
+}
+
+// verdicts evaluates what computes violations, together with the data and what
+// is told of their connection strings.
 //
 // Their order is that in which the evaluator works. A look into a table that is
 // not finished yet walks all of it, so the data come before the tables, and these
 // before the rules.
-func verdicts(data *ast.File, outside, rules []ast.Decl, dsns map[string]string) (cue.Value, bool) {
-	known, err := stdjson.Marshal(facts(dsns))
-	if err != nil {
-		return cue.Value{}, false
-	}
-	rest, err := parser.ParseFile("facts.cue", append([]byte("package topology\n#facts: "), known...))
-	if err != nil {
-		return cue.Value{}, false
-	}
-	rest.Decls = slices.Concat(rest.Decls, outside, []ast.Decl{&ast.Field{Label: ast.NewIdent(judged), Value: &ast.StructLit{Elts: rules}}})
+func verdicts(data, told *ast.File, outside, rules []ast.Decl) (cue.Value, bool) {
+	told.Decls = slices.Concat(told.Decls, outside, []ast.Decl{&ast.Field{Label: ast.NewIdent(judged), Value: &ast.StructLit{Elts: rules}}})
 	inst := build.NewContext().NewInstance("", nil)
 	inst.PkgName = "topology"
 	// Not AddSyntax, which resolves references: those of rules are, data have none.
-	inst.Files = []*ast.File{data, rest}
+	inst.Files = []*ast.File{data, told}
 	if inst.Complete() != nil {
 		return cue.Value{}, false
 	}

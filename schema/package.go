@@ -59,17 +59,13 @@ const ours = "pgconcord:schema/"
 // them in later would evaluate everything once more.
 func compile(ctx *cue.Context, house []*ast.File, f factTables) (cue.Value, error) {
 	inst := build.NewContext().NewInstance("", nil)
-	known, err := json.Marshal(f)
-	if err != nil {
-		return cue.Value{}, fmt.Errorf("encode facts: %w", err)
-	}
 	files, err := ruleFiles()
 	if err != nil {
 		return cue.Value{}, fmt.Errorf("the embedded rules do not parse: %w", err)
 	}
-	told, err := parser.ParseFile(ours+"facts.cue", append([]byte("package topology\n#facts: "), known...))
+	told, err := tell(f)
 	if err != nil {
-		return cue.Value{}, fmt.Errorf("write down facts: %w", err)
+		return cue.Value{}, err
 	}
 	for _, f := range append(files, told) {
 		if err := inst.AddSyntax(f); err != nil {
@@ -112,6 +108,19 @@ func ruleFiles() ([]*ast.File, error) {
 		return cmp.Compare(uint(i), uint(j)) // those that are not named last
 	})
 	return out, nil
+}
+
+// tell writes facts down as a file of the package.
+func tell(f factTables) (*ast.File, error) {
+	known, err := json.Marshal(f)
+	if err != nil {
+		return nil, fmt.Errorf("encode facts: %w", err)
+	}
+	file, err := parser.ParseFile(ours+"facts.cue", append([]byte("package topology\n#facts: "), known...))
+	if err != nil {
+		return nil, fmt.Errorf("write down facts: %w", err)
+	}
+	return file, nil
 }
 
 // parsePolicy reads house files; each must be of package topology, for a file
