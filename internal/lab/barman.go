@@ -113,21 +113,29 @@ func (l *Lab) Backup(ctx context.Context, host, server string) error {
 	// switch-wal --force wants a superuser; without it some WAL has to be there to
 	// switch. And a segment is archived once the receiver has begun the next one,
 	// for which there has to be WAL again: an idle server takes 15 s to write some.
-	writing, stop := context.WithCancel(ctx)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for writing.Err() == nil {
-			_ = n.Exec(ctx, "SELECT pg_logical_emit_message(true, 'lab', 'barman')")
-			select {
-			case <-writing.Done():
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-	})
-	_, err := h.run(ctx, "switch-wal", "--archive", "--archive-timeout", "60", server)
-	stop()
-	wg.Wait()
+	write := func(ctx context.Context) error {
+		return n.Exec(ctx, "SELECT pg_logical_emit_message(true, 'lab', 'barman')")
+	}
+	if err := write(ctx); err != nil {
+		return err
+	}
+	const segment = "SELECT pg_walfile_name(pg_current_wal_insert_lsn())" // the position that is written lies before the header of a new segment
+	before, err := n.Scalar(ctx, segment)
 	if err != nil {
+		return err
+	}
+	g, both := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		_, err := h.run(both, "switch-wal", "--archive", "--archive-timeout", "60", server)
+		return err
+	})
+	g.Go(func() error {
+		if err := n.until(both, "it writes the next WAL segment", "SELECT ("+segment+") <> $1", before); err != nil {
+			return err
+		}
+		return write(both)
+	})
+	if err := g.Wait(); err != nil {
 		return err
 	}
 	_, err = h.run(ctx, "backup", "--wait", server)
