@@ -12,6 +12,10 @@ import (
 var joinBreakers = map[string][]breakCase{
 	"join/physical-leftovers": {
 		{"an origin", "join", func(in *Input) { physical(in); on(in, "dc1n3").Origins = []catalog.Origin{{Name: "pgl_app_dc1n1"}} }, []string{"fail dc1n3"}},
+		{"an origin of another database", "join", func(in *Input) {
+			physical(in)
+			on(in, "dc1n3").Origins = []catalog.Origin{{Name: "pgl_sales_dc1n1", Elsewhere: true}}
+		}, nil},
 		{"the source's name", "join", func(in *Input) { physical(in); on(in, "dc1n3").LocalName = "dc1n2" }, []string{"fail dc1n3"}},
 		{"nothing", "join", physical, nil},
 	},
@@ -58,6 +62,14 @@ var joinBreakers = map[string][]breakCase{
 		{"a subscription on the joiner", "join", func(in *Input) {
 			on(in, "dc1n3").Subscriptions = []catalog.Subscription{{Name: "s", Provider: "dc1n1"}}
 		}, []string{"fail dc1n3"}},
+		{"an origin of another database there", "join", func(in *Input) {
+			on(in, "dc1n3").Origins = []catalog.Origin{{Name: "pgl_sales_dc1n1", Elsewhere: true}}
+		}, nil},
+		{"origins are hidden", "join", func(in *Input) { hide(in, "dc1n1", catalog.PartOrigins) }, []string{"unknown dc1n1"}},
+		{"joins under way are hidden", "groupjoin", func(in *Input) { hide(in, "dc1n1", catalog.PartProgress) }, []string{"unknown dc1n1"}},
+		{"the release has none to show", "groupjoin", func(in *Input) {
+			node1(in).Gaps = append(node1(in).Gaps, catalog.Failure{Part: catalog.PartProgress, Reason: catalog.NotInRelease})
+		}, nil},
 		{"an origin on the joiner", "join", func(in *Input) { on(in, "dc1n3").Origins = []catalog.Origin{{Name: "pgl_app_dc1n1"}} }, []string{"fail dc1n3"}},
 		{"down", "join", func(in *Input) { lose(in, "dc1n3") }, []string{"unknown dc1n3"}},
 	},

@@ -75,6 +75,22 @@ var lagBreakers = map[string][]breakCase{
 			sub(in, "dc1n1", "dc1n2").LastApplied = &last
 			pause(in, "dc1n1", "dc1n2")
 		}, []string{"unknown " + edge12}},
+		{"what was just written is not sent yet", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", 110, 10*time.Minute, false)
+			now := node1(in).ServerNow
+			committed(node1(in), "", now.Add(-20*time.Second), now.Add(-10*time.Second), now.Add(-time.Second)) // 110 bytes hold no more
+			on(in, "dc1n2").Commits = nil
+			s := sender(in, "dc1n1", "dc1n2")
+			s.Sent, s.Replay = node1(in).Server.WALFlush-110, node1(in).Server.WALFlush-110
+		}, nil},
+		{"what was just written may be more than the last commits", "", func(in *Input) {
+			behindBy(in, "dc1n1", "dc1n2", 120, 10*time.Minute, false)
+			now := node1(in).ServerNow
+			committed(node1(in), "", now.Add(-20*time.Second), now.Add(-10*time.Second), now.Add(-time.Second))
+			on(in, "dc1n2").Commits = nil
+			s := sender(in, "dc1n1", "dc1n2")
+			s.Sent, s.Replay = node1(in).Server.WALFlush-120, node1(in).Server.WALFlush-120
+		}, []string{"unknown " + edge12}},
 		{"a large transaction is being sent", "", func(in *Input) { // sent and replayed stay where its commit begins
 			behindBy(in, "dc1n1", "dc1n2", 500, 10*time.Minute, false)
 			s := sender(in, "dc1n1", "dc1n2")
@@ -134,6 +150,10 @@ var lagBreakers = map[string][]breakCase{
 			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "bdr_app_world", Type: "logical", Database: "app"})
 			node1(in).OwnedSlots = []catalog.OwnedName{{Name: "bdr_app_world", Use: catalog.UseGroup, Idle: true}}
 		}, nil},
+		{"it may be the group's", "group", func(in *Input) {
+			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "bdr_app_world", Type: "logical", Database: "app"})
+			hide(in, "dc1n1", catalog.PartNames)
+		}, []string{"unknown dc1n1: slot bdr_app_world"}},
 		{"a temporary one goes by itself", "", func(in *Input) {
 			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "t", Type: "logical", Temporary: true})
 		}, nil},
@@ -162,6 +182,10 @@ var lagBreakers = map[string][]breakCase{
 		{"left over", "", func(in *Input) {
 			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "old", Type: "logical", Database: "app"})
 		}, []string{"fail dc1n1: slot old"}},
+		{"it may be the group's", "group", func(in *Input) {
+			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "bdr_app_world", Type: "logical", Database: "app"})
+			hide(in, "dc1n1", catalog.PartNames)
+		}, []string{"unknown dc1n1: slot bdr_app_world"}},
 		{"physical and of nobody", "", func(in *Input) {
 			node1(in).Slots = append(node1(in).Slots, catalog.Slot{Name: "standby", Type: "physical", Active: true})
 		}, []string{"fail dc1n1: slot standby"}},

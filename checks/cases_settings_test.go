@@ -1,6 +1,7 @@
 package checks
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -95,6 +96,32 @@ var settingsBreakers = map[string][]breakCase{
 			node1(in).Sequences[0].Max, on(in, "dc1n2").Sequences[0].Min = 1000, 1001
 		}, nil},
 		{"by turns, as far as can be seen", "", func(in *Input) { keys(in, 1, 2, 2, 2); node1(in).Sequences[0].Hidden = true }, []string{"unknown first"}},
+		{"by turns after a restart", "", func(in *Input) {
+			keys(in, 1, 2, 1, 2)
+			two := int64(2)
+			on(in, "dc1n2").Sequences[0].First = &two
+		}, nil},
+		{"out of step after a restart", "", func(in *Input) {
+			keys(in, 1, 2, 2, 2)
+			two := int64(2)
+			node1(in).Sequences[0].First = &two
+		}, []string{"fail sequence shard1.customer_id"}},
+		{"in step by their starts, but where they are is hidden", "", func(in *Input) {
+			keys(in, 1, 2, 1, 2)
+			node1(in).Sequences[0].Hidden = true
+		}, []string{"unknown first"}},
+		{"each value is drawn, wherever they are", "", func(in *Input) {
+			keys(in, 1, 1, 1, 1)
+			node1(in).Sequences[0].Hidden = true
+		}, []string{"fail sequence shard1.customer_id"}},
+		{"far apart", "", func(in *Input) {
+			keys(in, 1, 10, 1, 10)
+			for n, v := range map[string]int64{"dc1n1": math.MaxInt64 - 7, "dc1n2": math.MinInt64 + 8} { // both end in 0
+				s := &on(in, n).Sequences[0]
+				s.Min, s.Max, s.Last = math.MinInt64, math.MaxInt64, &v
+			}
+		}, []string{"fail sequence shard1.customer_id"}},
+		{"a group's, of a kind that is not known", "group", func(in *Input) { keys(in, 1, 1, 1, 1) }, []string{"unknown first"}},
 		{"one writer", "", func(in *Input) {
 			keys(in, 1, 1, 1, 1)
 			d := in.Plan.Shards["first"]

@@ -158,7 +158,9 @@ func noDDL(in Input) []Finding {
 			case l.Origin != "": // each node has a copy of it
 				what = fmt.Sprintf("global lock %s of %s%s", l.Mode, l.Origin, prefixed(" on ", l.Relation))
 			case source == "" || n == source:
-				what = fmt.Sprintf("lock %s on %s, process %d%s", l.Mode, l.Relation, l.PID, prefixed(" of ", l.Application))
+				if what = fmt.Sprintf("lock %s on %s, process %d%s", l.Mode, l.Relation, l.PID, prefixed(" of ", l.Application)); l.PID == 0 {
+					what = fmt.Sprintf("lock %s on %s, of a prepared transaction", l.Mode, l.Relation)
+				}
 			default:
 				continue
 			}

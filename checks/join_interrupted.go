@@ -26,14 +26,19 @@ func joinInterrupted(j joining) []Finding {
 	const how = "nodes, subscriptions, slots, origins and operations under way of all members and the joiner"
 	var out []Finding
 	for _, n := range append(j.members(), j.joiner) {
-		f, why := factsOf(j.in, n, catalog.PartNodes, catalog.PartSubscriptions, catalog.PartSlots)
+		f, why := factsOf(j.in, n, catalog.PartNodes, catalog.PartSubscriptions, catalog.PartSlots, catalog.PartNames, catalog.PartOrigins)
 		if f == nil {
 			x := unknown("%s", why)
 			x.Subject.Node = n
 			out = append(out, x)
 			continue
 		}
-		if left := j.leftOn(n, f); len(left) > 0 {
+		gap := f.Gap(catalog.PartProgress)
+		if left := j.leftOn(n, f); len(left) == 0 && gap != nil && gap.Reason != catalog.NotInRelease {
+			x := unknown("nothing is left of an earlier join as far as can be seen, but %s could not be read: %s", gap.Part, gap.Detail+prefixed("; ", gap.Remedy))
+			x.Subject.Node = n
+			out = append(out, x)
+		} else if len(left) > 0 {
 			x := fail("left of an earlier join: %s", strings.Join(left, ", ")).evidence(strings.Join(left, ", "), "nothing", how)
 			x.Subject.Node = n
 			out = append(out, x)
@@ -68,7 +73,7 @@ func (j joining) leftOn(name string, f *catalog.Facts) []string {
 		}
 	}
 	for _, o := range f.Origins {
-		if !used[o.Name] && (name == j.joiner || named(o.Name, j.joiner)) {
+		if !used[o.Name] && !o.Elsewhere && (name == j.joiner || named(o.Name, j.joiner)) {
 			left = append(left, "origin "+o.Name)
 		}
 	}

@@ -23,7 +23,7 @@ var JoinPhysicalLeftovers = Check{
 		if j.declared && j.plan.Method != "physical" {
 			return []Finding{skip("the join is %s", j.plan.Method)}
 		}
-		f, why := j.of(j.joiner, catalog.PartNodes, catalog.PartSubscriptions, catalog.PartSlots, catalog.PartOrigins)
+		f, why := j.of(j.joiner, catalog.PartNodes, catalog.PartSubscriptions, catalog.PartSlots, catalog.PartOrigins, catalog.PartNames)
 		if f == nil {
 			return why
 		}

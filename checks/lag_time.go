@@ -114,8 +114,28 @@ func lagTime(e edge, siblings []edge) []Finding {
 func (l link) keepsUp(e edge) bool {
 	open, ok, _ := l.outstanding(e)
 	s := l.sender
-	return ok && s != nil && s.State == "streaming" && s.Replay != 0 && s.Replay >= s.Sent && s.Sent >= e.from.Server.WALFlush &&
+	return ok && s != nil && s.State == "streaming" && s.Replay != 0 && s.Replay >= s.Sent && l.unsentIsYoung(e) &&
 		open <= e.in.Plan.Policy.Lag.MaxBytes && (!s.ReplyKnown || s.ReplyAge <= max(e.in.Plan.Policy.Lag.Max(), 15*time.Second))
+}
+
+// commitRecord is the least that a commit takes in WAL, in bytes: a header of 24,
+// one of 2 for the data, its time of 8, and what aligns the next to 8.
+const commitRecord = 40
+
+// unsentIsYoung reports whether nothing that the provider had written when it was
+// looked at is still to be sent, or so little that its last few commits fill it,
+// and these are within the limit.
+func (l link) unsentIsYoung(e edge) bool {
+	unsent := e.from.Server.WALFlush.Since(l.sender.Sent)
+	if unsent == 0 {
+		return true
+	}
+	own := commitOf(e.from, "")
+	if own == nil {
+		return false
+	}
+	last := len(own.Times) - 1 - int(min(unsent/commitRecord, int64(len(own.Times))))
+	return last >= 0 && e.from.ServerNow.Sub(own.Times[last]) <= e.in.Plan.Policy.Lag.Max()
 }
 
 // age bounds how old the outstanding changes are; why is set when it cannot be

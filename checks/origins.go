@@ -9,7 +9,7 @@ import (
 )
 
 // stray are the origins of a node that neither a subscription nor the flavour
-// itself uses.
+// itself uses, nor, by its name, another database of the server.
 func stray(f *catalog.Facts) []string {
 	used := map[string]bool{}
 	for _, s := range f.Subscriptions {
@@ -21,7 +21,7 @@ func stray(f *catalog.Facts) []string {
 	var out []string
 	for _, o := range f.Origins {
 		// Native workers that copy a table have one each: pg_<subscription>_<table>.
-		if !used[o.Name] && !slices.ContainsFunc(f.Subscriptions, func(s catalog.Subscription) bool { return strings.HasPrefix(o.Name, s.Origin+"_") }) {
+		if !used[o.Name] && !o.Elsewhere && !slices.ContainsFunc(f.Subscriptions, func(s catalog.Subscription) bool { return strings.HasPrefix(o.Name, s.Origin+"_") }) {
 			out = append(out, o.Name)
 		}
 	}
@@ -50,5 +50,5 @@ var OriginsKnownOwner = Check{
 			out = append(out, pass("%d origins, each with a subscription", len(n.f.Origins)))
 		}
 		return out
-	}, catalog.PartOrigins, catalog.PartSubscriptions),
+	}, catalog.PartOrigins, catalog.PartSubscriptions, catalog.PartNames),
 }

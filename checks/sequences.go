@@ -55,7 +55,11 @@ func sequencesNoCollision(in Input) []Finding {
 		}
 		for _, seq := range sequencesOf(facts, d.ReplicationSets) {
 			for _, w := range sortedKeys(facts) {
-				if s := sequence(facts[w], seq); s != nil && s.Hidden && bad == 0 {
+				switch s := sequence(facts[w], seq); {
+				case s == nil || bad > 0:
+				case grouped(facts[w].Flavour) && s.Kind == "":
+					why = append(why, fmt.Sprintf("whether %s on %s is a distributed sequence is not known", seq, w))
+				case s.Hidden:
 					why = append(why, hiddenSequence(facts[w], w, seq))
 				}
 			}
@@ -119,9 +123,13 @@ func collision(facts map[string]*catalog.Facts, name string) (a, b, what string)
 			if lo, hi := max(s.Min, t.Min), min(s.Max, t.Max); lo > hi {
 				continue // each has a range of its own
 			}
-			step := gcd(s.Increment, t.Increment)
-			if step != 0 && (at(s)-at(t))%step != 0 {
-				continue // they never meet
+			if grouped(facts[x].Flavour) && s.Kind == "" || grouped(facts[y].Flavour) && t.Kind == "" {
+				continue // may be distributed
+			}
+			if step := gcd(s.Increment, t.Increment); step > 1 {
+				if s.Hidden || t.Hidden || (at(s)%step-at(t)%step)%step != 0 {
+					continue // they never meet, or it cannot be seen whether they do
+				}
 			}
 			return x, y, fmt.Sprintf("%s on %s, %s on %s", progression(s), x, progression(t), y)
 		}
@@ -131,8 +139,11 @@ func collision(facts map[string]*catalog.Facts, name string) (a, b, what string)
 
 // at is a value that the sequence gives or gave.
 func at(s *catalog.Sequence) int64 {
-	if s.Last != nil {
+	switch {
+	case s.Last != nil:
 		return *s.Last
+	case s.First != nil:
+		return *s.First
 	}
 	return s.Start
 }

@@ -50,6 +50,9 @@ var SlotsInactive = Check{
 		if s.Active || owned(n.f, s.Name).Idle || ofBarman(n.in, n.name, s) {
 			return Finding{}, false
 		}
+		if _, why := factsOf(n.in, n.name, catalog.PartNames); why != "" && s.Type == "logical" && grouped(n.f.Flavour) {
+			return unknown("nobody reads logical slot %s; whether it is the group's own, which nobody is to read, is not known: %s", s.Name, why).evidence("active = false", "active = true", slotHow), true
+		}
 		since := ""
 		if s.InactiveSince != nil {
 			since = fmt.Sprintf(" since %s", s.InactiveSince.UTC().Format("2006-01-02 15:04:05Z"))
@@ -193,6 +196,9 @@ func knownOwner(in Input) []Finding {
 			if s.Active && snd.PID == s.ActivePID {
 				reader = fmt.Sprintf("%s reads it from %s", snd.Application, snd.Client)
 			}
+		}
+		if gap := n.f.Gap(catalog.PartNames); gap != nil && s.Type == "logical" {
+			return unknown("no subscription owns slot %s (%s); whether it is the flavour's own is not known: %s", s.Name, reader, gap.Detail+prefixed("; ", gap.Remedy)), true
 		}
 		if s.Type == "logical" && len(why) > 0 {
 			return unknown("no subscription that could be read owns slot %s (%s); not every node could be asked: %s", s.Name, reader, strings.Join(why, "; ")), true

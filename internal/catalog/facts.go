@@ -261,6 +261,9 @@ type Sender struct {
 type Origin struct {
 	Name   string `json:"name"`
 	Remote LSN    `json:"remote"` // last commit applied, in the provider's WAL; 0/0 when nothing was since start
+	// Elsewhere: by its name it is of a subscription of another database of the
+	// server; origins are shared by all.
+	Elsewhere bool `json:"elsewhere,omitempty"`
 }
 
 // Set is a replication set that the node offers.

@@ -77,6 +77,7 @@ type Sequence struct {
 	Increment int64    `json:"increment"`
 	Cycle     bool     `json:"cycle,omitempty"`
 	Last      *int64   `json:"last,omitempty"`    // nil: not used yet, or hidden
+	First     *int64   `json:"first,omitempty"`   // what one that takes steps and is not used yet gives first, if not its start
 	Hidden    bool     `json:"hidden,omitempty"`  // the tool's role may not see the last value
 	Kind      string   `json:"kind,omitempty"`    // BDR's: local, timeshard, galloc, snowflakeid
 	UsedBy    []string `json:"used_by,omitempty"` // "schema.table.column" whose default it gives, sorted

@@ -140,6 +140,7 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 		if fl.finish != nil {
 			fl.finish(f)
 		}
+		firstValues(ctx, tx, f)
 		return nil
 	})
 	if err != nil {

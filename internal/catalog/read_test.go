@@ -61,9 +61,11 @@ func TestGenericFacts(t *testing.T) {
 	exec(t, n, `CREATE TABLE public.secured (id int PRIMARY KEY); ALTER TABLE public.secured ENABLE ROW LEVEL SECURITY; GRANT SELECT ON public.secured TO pgconcord`)
 	exec(t, n, `CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; CREATE TRIGGER always BEFORE INSERT ON public.nokey FOR EACH ROW EXECUTE FUNCTION public.f();
 		ALTER TABLE public.nokey ENABLE ALWAYS TRIGGER always`)
+	exec(t, n, `CREATE TABLE public.deferred (id int PRIMARY KEY DEFERRABLE); CREATE SEQUENCE public.turns INCREMENT 10; ALTER SEQUENCE public.turns RESTART WITH 3`)
 	exec(t, n, `CREATE TYPE public.mood AS ENUM ('good'); CREATE ROLE app LOGIN PASSWORD 'c4n4ry-secret'; CREATE ROLE boss; GRANT boss TO app`)
 	exec(t, n, `SELECT nextval('public.unlogged_id_seq')`)
-	exec(t, n, `BEGIN; INSERT INTO public.nokey VALUES (1); PREPARE TRANSACTION 'forgotten'`)
+	exec(t, n, `BEGIN; INSERT INTO public.nokey VALUES (1); LOCK TABLE public.deferred IN EXCLUSIVE MODE; PREPARE TRANSACTION 'forgotten'`)
+	exec(t, n, `SELECT pg_replication_origin_create(name) FROM unnest('{pgl_app_n1_s, pgl_template1_n1_s, other_4711, pgl_elsewhere_n1_s}'::text[]) name`)
 	locker, err := n.Connect(t.Context())
 	require.NoError(t, err)
 	defer func() { _ = locker.Close(context.Background()) }()
@@ -107,7 +109,13 @@ func TestGenericFacts(t *testing.T) {
 	require.Equal(t, int64(1), *seq.Last)
 	require.Equal(t, []string{"public.unlogged.id"}, seq.UsedBy)
 
+	require.Equal(t, int64(3), *find(t, f.Sequences, func(s Sequence) bool { return s.String() == "public.turns" }).First)
+	require.True(t, table("public.deferred").PrimaryKey)
+	require.Equal(t, IdentityNone, table("public.deferred").Identity, "PostgreSQL takes no deferrable key for it")
+	require.Equal(t, []Origin{{Name: "other_4711"}, {Name: "pgl_app_n1_s"}, {Name: "pgl_elsewhere_n1_s"}, {Name: "pgl_template1_n1_s", Elsewhere: true}}, f.Origins)
+
 	require.Equal(t, "forgotten", f.Prepared[0].GID)
+	require.Equal(t, Lock{Relation: "public.deferred", Mode: "ExclusiveLock", Granted: true}, find(t, f.Locks, func(l Lock) bool { return l.Relation == "public.deferred" }), "of no process")
 	lock := find(t, f.Locks, func(l Lock) bool { return l.Relation == "public.full_identity" })
 	require.Equal(t, "AccessExclusiveLock", lock.Mode)
 	require.True(t, lock.Granted)
@@ -124,7 +132,7 @@ func TestGenericFacts(t *testing.T) {
 	for _, want := range []string{"table public.nokey", "partitioned table public.parts", "sequence public.unlogged_id_seq", "type public.mood", "function public.f()", "schema Odd Name"} {
 		require.Contains(t, kinds, want)
 	}
-	require.Len(t, kinds, 12, "%v", kinds)
+	require.Len(t, kinds, 14, "%v", kinds)
 	require.Nil(t, f.Objects, "read of joiners alone")
 
 	text, err := json.Marshal(c)

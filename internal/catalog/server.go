@@ -27,7 +27,7 @@ var settingsRead = []string{
 
 // genericQueries read what PostgreSQL 11 to 18 knows by itself.
 func genericQueries(p *probe) []query {
-	return []query{serverQuery(p), sessionQuery, systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery(p), originsQuery, commitsQuery(p), walQuery(p), archiverQuery(p), workersQuery,
+	return []query{serverQuery(p), sessionQuery, systemIDQuery, settingsQuery, hiddenSettings, defaultsQuery, slotsQuery, sendersQuery(p), originsQuery(p), commitsQuery(p), walQuery(p), archiverQuery(p), workersQuery,
 		tablesQuery(p), sequencesQuery, rolesQuery, preparedQuery, locksQuery}
 }
 
@@ -155,13 +155,24 @@ func sendersQuery(p *probe) query {
 }
 
 // originsQuery: an origin that has applied nothing since the server started has
-// no row in the status view.
-var originsQuery = query{
-	part: PartOrigins, what: "pg_replication_origin_status",
-	grants: []string{"GRANT SELECT ON pg_catalog.pg_replication_origin_status TO %s", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_replication_origin_status() TO %s"},
-	sql: `SELECT o.roname AS name, coalesce(s.remote_lsn, '0/0') AS remote FROM pg_replication_origin o
-		LEFT JOIN pg_replication_origin_status s ON s.local_id = o.roident ORDER BY o.roname`,
-	fill: into(func(f *Facts, rows []Origin) { f.Origins = rows }),
+// no row in the status view. Origins are shared by all databases; which one has
+// an origin only its name tells: pgl_<database>_… and bdr_<database>_… where the
+// database's name is not cut, pg_<subscription>[_<table>].
+func originsQuery(p *probe) query {
+	const named = `o.roname ~ '^(pgl|bdr)_' AND NOT starts_with(substr(o.roname, 5), current_database() || '_') AND EXISTS (SELECT FROM pg_database d
+			WHERE d.datname <> current_database() AND octet_length(d.datname::text) <= 16 AND starts_with(substr(o.roname, 5), d.datname || '_'))`
+	elsewhere := named
+	if p.VersionNum >= 140000 { // before, not everybody may see the oid of a subscription
+		elsewhere += ` OR EXISTS (SELECT FROM pg_subscription n JOIN pg_database d ON d.oid = n.subdbid WHERE d.datname <> current_database()
+			AND (o.roname = 'pg_' || n.oid OR starts_with(o.roname, 'pg_' || n.oid || '_')))`
+	}
+	return query{
+		part: PartOrigins, what: "pg_replication_origin_status",
+		grants: []string{"GRANT SELECT ON pg_catalog.pg_replication_origin_status TO %s", "GRANT EXECUTE ON FUNCTION pg_catalog.pg_show_replication_origin_status() TO %s"},
+		sql: `SELECT o.roname AS name, coalesce(s.remote_lsn, '0/0') AS remote, ` + elsewhere + ` AS elsewhere FROM pg_replication_origin o
+			LEFT JOIN pg_replication_origin_status s ON s.local_id = o.roident ORDER BY o.roname`,
+		fill: into(func(f *Facts, rows []Origin) { f.Origins = rows }),
+	}
 }
 
 // commitWindow is how many of the newest transaction ids are asked for their
@@ -202,7 +213,7 @@ func commitsQuery(p *probe) query {
 			return "", ""
 		},
 		sql: fmt.Sprintf(`SELECT CASE WHEN coalesce(x.roident, 0) = 0 THEN '' ELSE coalesce(o.roname, 'origin ' || x.roident) END AS origin, json_agg(x."timestamp" ORDER BY x."timestamp") AS times
-			FROM (SELECT t.* FROM generate_series(greatest(3, %[1]s - %[2]d), %[1]s - 1) g, LATERAL (%[3]s) t WHERE t."timestamp" IS NOT NULL) x
+			FROM (SELECT t.* FROM generate_series(greatest(3, %[1]s - %[2]d), %[1]s - 1) g, LATERAL (%[3]s) t WHERE g %% 4294967296 >= 3 AND t."timestamp" IS NOT NULL) x
 			LEFT JOIN pg_replication_origin o ON o.roident = x.roident GROUP BY 1 ORDER BY 1`, newest, commitWindow, commitOrigin(p)),
 		fill: into(func(f *Facts, rows []struct {
 			Origin string

@@ -19,7 +19,7 @@ func tablesQuery(p *probe) query {
 			has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS readable,
 			CASE c.relreplident WHEN 'f' THEN 'full' WHEN 'n' THEN 'nothing'
 				WHEN 'i' THEN CASE WHEN EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident) THEN 'index' ELSE 'nothing' END
-				ELSE CASE WHEN k.primary_key THEN 'primary key' ELSE 'nothing' END END AS replica_identity,
+				ELSE CASE WHEN k.identifies THEN 'primary key' ELSE 'nothing' END END AS replica_identity,
 			(SELECT json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull,
 				'default', coalesce(pg_get_expr(d.adbin, d.adrelid), ''), 'generated', ` + generated + `, 'identity', a.attidentity <> '',
 				'collation', CASE WHEN a.attcollation <> t.typcollation THEN (SELECT collname FROM pg_collation o WHERE o.oid = a.attcollation) ELSE '' END) ORDER BY a.attnum)
@@ -30,7 +30,8 @@ func tablesQuery(p *probe) query {
 			(SELECT json_agg(tgname ORDER BY tgname) FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'A') AS always_triggers,
 			(SELECT json_agg(tgname ORDER BY tgname) FROM pg_trigger g WHERE g.tgrelid = c.oid AND NOT g.tgisinternal AND g.tgenabled = 'R') AS replica_triggers
 			FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
-				LATERAL (SELECT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) AS primary_key) k
+				-- a primary key that is deferrable names no row to subscribers
+				LATERAL (SELECT count(*) > 0 AS primary_key, count(*) FILTER (WHERE i.indimmediate) > 0 AS identifies FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary) k
 			WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND ` + tableFilter + ` ORDER BY 1, 2`,
 		fill: into(func(f *Facts, rows []Table) { f.Tables = rows }),
 	}
@@ -69,15 +70,16 @@ var preparedQuery = query{
 }
 
 // locksQuery: modes that stop readers or writers; autovacuum takes one for a
-// moment to cut a table short, which is no DDL.
+// moment to cut a table short, which is no DDL. A prepared transaction has locks
+// and no process.
 var locksQuery = query{
 	part: PartLocks, what: "pg_locks", grants: monitor, member: "pg_read_all_stats",
-	sql: `SELECT l.pid, a.application_name AS application, n.nspname || '.' || c.relname AS relation, l.mode, l.granted,
-			extract(epoch FROM clock_timestamp() - a.xact_start)::float8 AS age
-			FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
-			WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid <> pg_backend_pid()
+	sql: `SELECT coalesce(l.pid, 0) AS pid, coalesce(a.application_name, '') AS application, n.nspname || '.' || c.relname AS relation, l.mode, l.granted,
+			coalesce(extract(epoch FROM clock_timestamp() - a.xact_start)::float8, 0) AS age
+			FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid JOIN pg_class c ON c.oid = l.relation JOIN pg_namespace n ON n.oid = c.relnamespace
+			WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) AND l.pid IS DISTINCT FROM pg_backend_pid()
 				AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock') AND c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
-				AND n.nspname !~ '^pg_toast' AND n.nspname !~ '^pg_temp' AND a.backend_type <> 'autovacuum worker' ORDER BY 3, 4, 1`,
+				AND n.nspname !~ '^pg_toast' AND n.nspname !~ '^pg_temp' AND a.backend_type IS DISTINCT FROM 'autovacuum worker' ORDER BY 3, 4, 1`,
 	fill: into(func(f *Facts, rows []struct {
 		PID                         int
 		Application, Relation, Mode string
