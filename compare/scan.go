@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // scanned is what detection read of a table on one node.
@@ -68,6 +69,9 @@ func read(ctx context.Context, tx querier, job Job, out *Output) error {
 		p.sums = string(sums)
 		out.parts[bucket] = p
 		out.Rows += p.rows
+	}
+	if pg, ok := errors.AsType[*pgconn.PgError](rows.Err()); ok && strings.Contains(pg.Message, noDigest) {
+		return errNoDigest
 	}
 	return rows.Err()
 }

@@ -137,19 +137,29 @@ func (q statements) laneText() string {
 	return strings.Join(parts, " || '.' || ")
 }
 
-// digests returns a query of every row's bucket b and digest h1 ….
+// digests returns a query of every row's bucket b and digest h1 …. A native
+// digest is never NULL in it: instead the query fails.
 func (q statements) digests(condition string) string {
-	switch {
-	case q.method.lanes > 1:
+	if q.method.lanes > 1 {
 		return q.rows(false, condition)
-	case q.keyless(): // the bucket is of the digest, which is computed once
-		return fmt.Sprintf("SELECT h1 & %d AS b, h1 FROM (SELECT %s AS h1 FROM %s%s OFFSET 0) s", q.buckets.mask(), chain(q.shape.columns, q.mode), q.from, q.filter(condition))
 	}
+	h := chain(q.shape.columns, q.mode)
+	bucket := q.buckets.expression(q.shape, q.mode, q.method, h, q.charset)
+	// Volatile: a constant would be computed, and fail, beforehand.
+	fail := "concat(" + literal(noDigest) + ", clock_timestamp())::int8"
+	h = "coalesce(" + h + ", " + fail + ") AS h1"
+	from := " FROM " + q.from + q.filter(condition) + " OFFSET 0"
 	// OFFSET keeps the digest where rows are read: what is grouped then is two
 	// numbers, not all columns, and the server expects few groups instead of as many
 	// as rows.
-	return q.rows(false, condition) + " OFFSET 0"
+	if q.keyless() { // the bucket is of the digest, which is computed once
+		return fmt.Sprintf("SELECT h1 & %d AS b, h1 FROM (SELECT %s%s) s", q.buckets.mask(), h, from)
+	}
+	return "SELECT " + bucket + " AS b, " + h + from
 }
+
+// noDigest is what the error of a row without a digest quotes.
+const noDigest = "pgconcord: no digest"
 
 // filter returns the WHERE of the table's rows that meet a condition, too.
 func (q statements) filter(condition string) string {
@@ -165,14 +175,20 @@ func (q statements) filter(condition string) string {
 // scan returns the query of detection: rows and digest sums per bucket. Sums
 // of 64-bit lanes are kept at their full width.
 func (q statements) scan(condition string) string {
-	// A sum passes over NULL: the rows that it would leave out are seen by their
-	// count, sum / average. The average shares the sum's state; count(h1) would
-	// compute the whole digest a second time.
 	sums := ""
 	for i := range q.method.lanes {
 		sums += fmt.Sprintf(", coalesce(sum(h%d)::text, '')", i+1)
 	}
-	return "SELECT b, CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END" + sums + " FROM (" + q.digests(condition) + ") r GROUP BY b"
+	// The number of rows is sum / average, which share their state; count(*) costs as
+	// much again, and count(h1) more. Both have at least 16 digits, so that the
+	// quotient rounds to it. With a sum of zero, which is as likely as two equal
+	// digests, it is not known, and -1 is no number of rows.
+	count := "coalesce(round(sum(h1) / nullif(avg(h1), 0))::int8, -1)"
+	if q.method.lanes > 1 {
+		// A sum passes over NULL; count(*) does not.
+		count = "CASE coalesce(round(sum(h1) / nullif(avg(h1), 0)), CASE avg(h1) WHEN 0 THEN count(*) END) WHEN count(*) THEN count(*) ELSE -1 END"
+	}
+	return "SELECT b, " + count + sums + " FROM (" + q.digests(condition) + ") r GROUP BY b"
 }
 
 // reading returns the statements of one piece of the table.
