@@ -77,6 +77,7 @@ var joinBreakers = map[string][]breakCase{
 	"join/no-significant-lag": {
 		{"one edge", "join", func(in *Input) { behindBy(in, "dc1n1", "dr1n2", overLag, time.Second, true) }, []string{"fail dc1n3"}},
 		{"one is down", "join", func(in *Input) { lose(in, "dr1n2") }, []string{"unknown dc1n3"}},
+		{"after the join, into no data set", "join", func(in *Input) { *in = in.joined() }, []string{"unknown dc1n3"}},
 	},
 	"join/source-latency": {
 		{"a nearer member", "join", func(in *Input) { on(in, "dc1n2").RoundTrip = 50 * time.Millisecond }, []string{"fail dc1n3"}},

@@ -19,6 +19,16 @@ var meshBreakers = map[string][]breakCase{
 			s.State, s.RawState = catalog.StateCatchup, "initializing"
 		}, []string{"fail " + edge12}},
 		{"a word that is not known", "", func(in *Input) { s := sub(in, "dc1n1", "dc1n2"); s.State, s.RawState = catalog.StateUnknown, "odd" }, []string{"unknown " + edge12}},
+		{"a subscription that may lead there by another address", "", func(in *Input) {
+			s := sub(in, "dc1n1", "dc1n2")
+			s.Provider, s.Address = "", "10.0.0.1:5432/app"
+		}, []string{"unknown " + edge12}},
+		{"one of the first node in a group, of whose node it is not known what replicates", "group", func(in *Input) {
+			in.Plan.Shards, in.Plan.Reference.Replicas = nil, nil // a member of a group hears of all, whatever they share
+			node1(in).Flavour = catalog.Unknown
+			f := on(in, "dr1n2")
+			f.Subscriptions = slices.DeleteFunc(f.Subscriptions, func(s catalog.Subscription) bool { return s.Provider == "dc1n2" })
+		}, []string{"fail dc1n2 → dr1n2"}},
 		{"no subscription", "", func(in *Input) {
 			f := on(in, "dc1n2")
 			f.Subscriptions = slices.DeleteFunc(f.Subscriptions, func(s catalog.Subscription) bool { return s.Provider == "dc1n1" })

@@ -47,7 +47,11 @@ var settingsBreakers = map[string][]breakCase{
 		{"nowhere", "", func(in *Input) { node1(in).Conflicts = []catalog.ConflictLog{{}} }, []string{"fail dc1n1"}},
 		{"hidden", "", func(in *Input) { hide(in, "dc1n1", catalog.PartConflicts) }, []string{"unknown dc1n1"}},
 	},
-	"conflicts/none-recent": {{"some", "group", func(in *Input) { *node1(in).Conflicts[0].Total = 3 }, []string{"fail dc1n1"}}},
+	"conflicts/none-recent": {{"some", "group", func(in *Input) { *node1(in).Conflicts[0].Total = 3 }, []string{"fail dc1n1"}},
+		{"the history is hidden", "group", func(in *Input) {
+			node1(in).Conflicts[0].Total = nil
+			hide(in, "dc1n1", catalog.PartHistory)
+		}, []string{"unknown dc1n1"}}},
 	"conflicts/nothing-skipped": {
 		{"skipped", "group", func(in *Input) { node1(in).Subscriptions[0].Skipped = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
 		{"failed", "group", func(in *Input) { node1(in).Subscriptions[0].Errors = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},

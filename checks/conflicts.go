@@ -82,7 +82,10 @@ var ConflictsNoneRecent = Check{
 				total += *c.Total
 			}
 		}
+		gap := n.f.Gap(catalog.PartHistory)
 		switch {
+		case total == 0 && gap != nil:
+			return []Finding{unknown("what conflicts are recorded could not be read: %s%s", gap.Detail, prefixed("; ", gap.Remedy))}
 		case !counted:
 			return []Finding{skip("nothing on this node counts conflicts; its log, where it keeps one, is not read")}
 		case total > 0:

@@ -236,6 +236,15 @@ var GroupProgressFresh = Check{
 			f.Subject.Object = "member " + p.Node
 			out = append(out, f)
 		}
+		for _, p := range n.f.Peers { // each node has a row of each other
+			if p.Name == n.f.LocalName || p.State != "ACTIVE" || kindOf(n.in, p) != schema.KindData ||
+				slices.ContainsFunc(n.f.Progress, func(h catalog.Progress) bool { return h.Node == p.Name }) {
+				continue
+			}
+			f := unknown("%s has no progress message of %s on record", n.name, p.Name).evidence("no row", "at most "+limit.String(), "bdr.node_peer_progress")
+			f.Subject.Object = "member " + p.Name
+			out = append(out, f)
+		}
 		if len(out) == 0 {
 			out = append(out, pass("heard of %d members within %s", len(n.f.Progress), limit))
 		}

@@ -59,6 +59,9 @@ var JoinNoLag = Check{
 				}
 			}
 		}
+		if _, member := j.in.Plan.Nodes[j.joiner]; member && !slices.ContainsFunc(edges(j.in), func(e edge) bool { return e.subscriber == j.joiner }) {
+			open = append(open, j.joiner+" is a replica of no data set of the plan, so what it is to receive, and from whom, is not known")
+		}
 		found := fmt.Sprintf("%d of %d figures over the limit, %d not known", len(bad), count, len(open))
 		const want, how = "every edge within the limits of lag/bytes and lag/time", "slots and commit timestamps of all nodes"
 		switch {

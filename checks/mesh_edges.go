@@ -33,6 +33,15 @@ func meshFull(e edge) []Finding {
 		return []Finding{unknown("%s", e.whyTo)}
 	}
 	if len(e.links) == 0 {
+		var nameless []string // they may lead to the provider by another of its addresses
+		for _, s := range e.to.Subscriptions {
+			if s.Provider == "" {
+				nameless = append(nameless, s.Name+prefixed(" to ", s.Address))
+			}
+		}
+		if len(nameless) > 0 {
+			return done(unknown("no subscription of %s is known to lead to %s, but these lead to no address of the plan, and may: %s", e.subscriber, e.provider, strings.Join(nameless, ", ")), strings.Join(nameless, "; "))
+		}
 		return done(fail("%s has no subscription to %s", e.subscriber, e.provider), "no subscription")
 	}
 	var broken, open, words []string

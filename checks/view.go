@@ -128,7 +128,8 @@ type workedOut struct {
 	flavour catalog.Flavour
 }
 
-// flavour of the cluster: that of the first node that could be read.
+// flavour of the cluster: that of the first node that could be read and where
+// it is known what replicates.
 func flavourOf(in Input) catalog.Flavour {
 	if in.once == nil {
 		return firstFlavour(in)
@@ -141,7 +142,7 @@ func flavourOf(in Input) catalog.Flavour {
 
 func firstFlavour(in Input) catalog.Flavour {
 	for _, n := range in.Plan.NodeNames() {
-		if f, _ := factsOf(in, n); f != nil {
+		if f, _ := factsOf(in, n); f != nil && f.Flavour != catalog.Unknown {
 			return f.Flavour
 		}
 	}
