@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/lab"
@@ -106,9 +107,17 @@ var types = []typeCase{
 
 func execAll(t *testing.T, nodes []*lab.Node, sql string) {
 	t.Helper()
-	for _, n := range nodes {
-		require.NoError(t, n.Exec(t.Context(), sql), sql)
+	execEach(t, nodes, func(int) string { return sql })
+}
+
+// execEach runs SQL of its own on each node, on all at once.
+func execEach(t *testing.T, nodes []*lab.Node, sql func(node int) string) {
+	t.Helper()
+	var all errgroup.Group
+	for i, n := range nodes {
+		all.Go(func() error { return n.Exec(t.Context(), sql(i)) })
 	}
+	require.NoError(t, all.Wait())
 }
 
 // pairOf starts two servers for a test.
@@ -168,10 +177,10 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 		}
 	}
 	execAll(t, nodes, sql.String())
-	for n, node := range nodes {
-		sql.Reset()
+	execEach(t, nodes, func(n int) string {
+		var sql strings.Builder
 		for i, ty := range types {
-			values := append(ty.values, "NULL")
+			values := append(slices.Clone(ty.values), "NULL")
 			for a := range values { // every pair of them
 				for b := range values {
 					if a != b {
@@ -187,8 +196,8 @@ func testTypes(t *testing.T, nodes []*lab.Node, major int) {
 				fmt.Fprintf(&sql, "INSERT INTO eq%d VALUES (%d, %s);\n", i, j, ty.equal[(j+n)%len(ty.equal)])
 			}
 		}
-		require.NoError(t, node.Exec(t.Context(), sql.String()))
-	}
+		return sql.String()
+	})
 	for _, mode := range []compare.Mode{compare.Exact, compare.Strong, compare.Value} {
 		t.Run(string(mode), func(t *testing.T) {
 			r := run(t, compare.Request{Topology: static(nodes), Static: true, Mode: mode})
