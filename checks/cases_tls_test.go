@@ -126,6 +126,8 @@ var walBreakers = map[string][]breakCase{
 		{"never worked", "", func(in *Input) {
 			archives(in, catalog.Archiver{Configured: true, LastFailed: new(node1(in).ServerNow)})
 		}, []string{"fail dc1n1"}},
+		{"segments wait, and none was tried", "", func(in *Input) { archives(in, catalog.Archiver{Configured: true, Waiting: &one}) }, []string{"unknown dc1n1"}},
+		{"none was tried, and none waits", "", func(in *Input) { archives(in, catalog.Archiver{Configured: true, Waiting: &zero}) }, nil},
 		{"nothing to archive with", "", func(in *Input) { archives(in, catalog.Archiver{Waiting: &one}) }, []string{"fail dc1n1"}},
 		{"nothing to archive with or for", "", func(in *Input) { archives(in, catalog.Archiver{Waiting: &zero}) }, nil},
 		{"hidden", "", func(in *Input) { archives(in, catalog.Archiver{}); hide(in, "dc1n1", catalog.PartArchiver) }, []string{"unknown dc1n1"}},

@@ -177,6 +177,12 @@ func walArchived(n node) []Finding {
 	case !a.Configured:
 		return []Finding{pass("archive_mode is %s; nothing archives, and nothing waits yet", mode).evidence("not configured", expected, how)}
 	}
+	if a.LastArchived == nil && many { // since the start, or since the statistics were lost
+		return []Finding{unknown("no attempt to archive is on record%s", waiting).evidence("last archived never"+waiting, expected, how)}
+	}
+	if a.LastArchived == nil {
+		return []Finding{pass("no attempt to archive is on record, and nothing is known to wait").evidence("last archived never"+waiting, expected, how)}
+	}
 	return []Finding{pass("the last segment was archived%s", waiting).evidence("last archived "+moment(a.LastArchived)+waiting, expected, how)}
 }
 
