@@ -20,6 +20,7 @@ var joinBreakers = map[string][]breakCase{
 		{"nothing", "join", physical, nil},
 	},
 	"join/joiner-empty": {
+		{"not looked at", "join", func(in *Input) { on(in, "dc1n3").Objects = nil }, []string{"unknown dc1n3"}},
 		{"a table", "join", func(in *Input) { on(in, "dc1n3").Objects = []catalog.Object{{Kind: "table", Name: "public.x"}} }, []string{"fail dc1n3"}},
 		{"the schema is to be there", "join", func(in *Input) {
 			noStructure(in)

@@ -23,6 +23,9 @@ var JoinJoinerEmpty = Check{
 		if f == nil {
 			return why
 		}
+		if f.Objects == nil { // of saved facts, of another question
+			return []Finding{unknown("what is in the database of %s was not looked at when its facts were read; read them with --joiner %s", j.joiner, j.joiner)}
+		}
 		const how = "pg_class, pg_type, pg_proc, pg_namespace and more of the joiner, without members of extensions"
 		structure := 0
 		var left []catalog.Object

@@ -131,6 +131,6 @@ func withJoiner(in *Input) {
 	in.Joiner = "dc1n3"
 	in.Plan.Joins = map[string]schema.Join{"dc1n3": {Datacenter: "A", Source: "dc1n2", DSN: "host=dc1n3.example dbname=app", Kind: schema.KindData, Method: "logical", SynchronizeStructure: "all", Empty: true}}
 	f := *in.Cluster.Nodes["dc1n2"].Facts
-	f.LocalName, f.Peers, f.Subscriptions, f.Slots, f.Senders, f.Origins, f.Sets, f.Commits, f.Tables, f.Objects = "", nil, nil, nil, nil, nil, nil, nil, nil, nil
+	f.LocalName, f.Peers, f.Subscriptions, f.Slots, f.Senders, f.Origins, f.Sets, f.Commits, f.Tables, f.Objects = "", nil, nil, nil, nil, nil, nil, nil, nil, []catalog.Object{}
 	in.Cluster.Nodes["dc1n3"] = catalog.Node{Facts: &f}
 }

@@ -111,7 +111,7 @@ type Facts struct {
 
 	Tables      []Table        `json:"tables"`                 // the user's own, partitions too
 	ForeignData []ForeignTable `json:"foreign_data,omitempty"` // tables that the plan keeps on other nodes
-	Objects     []Object       `json:"objects,omitempty"`      // what is in the database beside extensions; read of joiners
+	Objects     []Object       `json:"objects,omitzero"`       // what is in the database beside extensions; read of joiners, nil of others
 	Sequences   []Sequence     `json:"sequences"`
 	Roles       []Role         `json:"roles"`
 	Prepared    []Prepared     `json:"prepared"`

@@ -113,5 +113,5 @@ var objectsQuery = query{
 		UNION ALL SELECT 'subscription', subname FROM pg_subscription WHERE subdbid = (SELECT oid FROM pg_database WHERE datname = current_database())
 		UNION ALL SELECT 'large object', oid::text FROM pg_largeobject_metadata
 		ORDER BY 1, 2`,
-	fill: into(func(f *Facts, rows []Object) { f.Objects = rows }),
+	fill: into(func(f *Facts, rows []Object) { f.Objects = append([]Object{}, rows...) }),
 }
