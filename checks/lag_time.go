@@ -127,7 +127,11 @@ const commitRecord = 40
 // and these are within the limit.
 func (l link) unsentIsYoung(e edge) bool {
 	unsent := e.from.Server.WALFlush.Since(l.sender.Sent)
-	if unsent == 0 {
+	// The WAL writer flushes whole pages: of a record that goes on in the next
+	// one, such as a SELECT's that prunes a page, the first part stays flushed and
+	// cannot be sent for as long as nobody commits. The walsender then waits for
+	// WAL, which it does not while it decodes or sends a transaction.
+	if unsent == 0 || l.sender.WaitsForWAL {
 		return true
 	}
 	own := commitOf(e.from, "")

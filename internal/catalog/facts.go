@@ -252,6 +252,9 @@ type Sender struct {
 	Replay      LSN           `json:"replay"`
 	ReplyAge    time.Duration `json:"reply_age"` // now() - reply_time; negative with clock skew
 	ReplyKnown  bool          `json:"reply_known"`
+	// WaitsForWAL is set when it has read all WAL that can be read, and waits for
+	// more to be flushed (wait event WalSenderWaitForWAL).
+	WaitsForWAL bool `json:"waits_for_wal,omitempty"`
 	// Encrypted tells whether the connection is, by TLS or GSSAPI; nil in facts
 	// that were saved before it was looked at.
 	Encrypted *bool `json:"encrypted,omitempty"`

@@ -129,7 +129,7 @@ func sendersQuery(p *probe) query {
 	return query{
 		part: PartSenders, what: "pg_stat_replication", grants: monitor, member: "pg_read_all_stats",
 		// Several senders may bear one application name, as pg_basebackup's do.
-		sql: "SELECT r.*, clock_timestamp() AS asked, " + encrypted + " AS is_encrypted FROM pg_stat_replication r LEFT JOIN pg_stat_ssl s ON s.pid = r.pid" + join + " ORDER BY r.application_name, r.pid",
+		sql: "SELECT r.*, clock_timestamp() AS asked, " + encrypted + " AS is_encrypted, lower(a.wait_event) = 'walsenderwaitforwal' AS waits_for_wal FROM pg_stat_replication r LEFT JOIN pg_stat_activity a ON a.pid = r.pid LEFT JOIN pg_stat_ssl s ON s.pid = r.pid" + join + " ORDER BY r.application_name, r.pid",
 		fill: into(func(f *Facts, rows []struct {
 			PID             int        `json:"pid"`
 			ApplicationName string     `json:"application_name"`
@@ -142,9 +142,10 @@ func sendersQuery(p *probe) query {
 			ReplyTime       *time.Time `json:"reply_time"` // PostgreSQL 12+
 			Asked           time.Time  `json:"asked"`
 			IsEncrypted     *bool      `json:"is_encrypted"`
+			WaitsForWAL     *bool      `json:"waits_for_wal"`
 		}) {
 			for _, r := range rows {
-				s := Sender{PID: r.PID, Application: r.ApplicationName, Client: r.ClientAddr, State: r.State, Sent: r.SentLSN, Write: r.WriteLSN, Flush: r.FlushLSN, Replay: r.ReplayLSN, Encrypted: r.IsEncrypted}
+				s := Sender{WaitsForWAL: r.WaitsForWAL != nil && *r.WaitsForWAL, PID: r.PID, Application: r.ApplicationName, Client: r.ClientAddr, State: r.State, Sent: r.SentLSN, Write: r.WriteLSN, Flush: r.FlushLSN, Replay: r.ReplayLSN, Encrypted: r.IsEncrypted}
 				if r.ReplyTime != nil {
 					s.ReplyAge, s.ReplyKnown = r.Asked.Sub(*r.ReplyTime), true
 				}
