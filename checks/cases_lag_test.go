@@ -96,6 +96,11 @@ var lagBreakers = map[string][]breakCase{
 			s := sender(in, "dc1n1", "dc1n2")
 			s.Sent, s.Replay = node1(in).Server.WALFlush-500, node1(in).Server.WALFlush-500
 		}, []string{"unknown " + edge12}},
+		{"a record is cut by the end of what is flushed", "", func(in *Input) { // and nobody commits
+			behindBy(in, "dc1n1", "dc1n2", 48, 10*time.Minute, false)
+			s := sender(in, "dc1n1", "dc1n2")
+			s.Sent, s.Replay, s.WaitsForWAL = node1(in).Server.WALFlush-48, node1(in).Server.WALFlush-48, true
+		}, nil},
 		{"it was applied long ago", "", func(in *Input) {
 			behindBy(in, "dc1n1", "dc1n2", someLag, time.Minute, false)
 			last := node1(in).ServerNow.Add(-time.Minute)

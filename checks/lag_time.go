@@ -123,8 +123,8 @@ func (l link) keepsUp(e edge) bool {
 const commitRecord = 40
 
 // unsentIsYoung reports whether nothing that the provider had written when it was
-// looked at is still to be sent, or so little that its last few commits fill it,
-// and these are within the limit.
+// looked at is still to be sent, or nothing that can be, or so little that its
+// last few commits fill it, and these are within the limit.
 func (l link) unsentIsYoung(e edge) bool {
 	unsent := e.from.Server.WALFlush.Since(l.sender.Sent)
 	// The WAL writer flushes whole pages: of a record that goes on in the next
