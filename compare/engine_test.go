@@ -271,6 +271,7 @@ func TestSeveralSnapshots(t *testing.T) {
 			require.Equal(t, 1, x.Nodes[0].Chunks, "half the statement timeout is enough for all of it")
 
 			req.Where = "id % 6 > 0 OR pg_sleep(0.001)::text = ''"
+			req.BucketRows = 50 // a drill reads a bucket in one statement
 			req.Settings = cluster.Settings{ConnectTimeout: 10 * time.Second, StatementTimeout: 600 * time.Millisecond}
 			x = tableOf(t, run(t, req), "moves")
 			require.Equal(t, int64(2), x.Counts.Persistent, "%v", x)
