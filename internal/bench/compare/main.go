@@ -287,11 +287,17 @@ func (b *benchmark) cpu(ctx context.Context) (float64, error) {
 		if err != nil {
 			return 0, err
 		}
-		total += ticks(pid, true)
-		children, _ := filepath.Glob("/proc/[0-9]*/stat")
-		for _, c := range children {
-			if parent(c) == pid {
-				total += ticks(filepath.Base(filepath.Dir(c)), false)
+		for { // until no child ended meanwhile: it would be counted twice or not at all
+			own, alive := ticks(pid, true), 0.0
+			children, _ := filepath.Glob("/proc/[0-9]*/stat")
+			for _, c := range children {
+				if parent(c) == pid {
+					alive += ticks(filepath.Base(filepath.Dir(c)), false)
+				}
+			}
+			if ticks(pid, true) == own || ctx.Err() != nil {
+				total += own + alive
+				break
 			}
 		}
 	}
