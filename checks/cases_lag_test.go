@@ -135,13 +135,6 @@ var lagBreakers = map[string][]breakCase{
 			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, node1(in).ServerNow.Add(-100*time.Hour))
 			unapplied(in, "dc1n1", "dc1n2")
 		}, []string{"fail " + edge12}},
-		{"others may have been written in the same second", "", func(in *Input) { // of which only the ends are kept
-			behindBy(in, "dc1n1", "dc1n2", someLag, time.Hour, false)
-			at := node1(in).ServerNow.Add(-30500 * time.Millisecond)
-			committed(node1(in), "", at, at.Add(900*time.Millisecond))
-			committed(on(in, "dc1n2"), sub(in, "dc1n1", "dc1n2").Origin, at)
-			unapplied(in, "dc1n1", "dc1n2")
-		}, []string{"unknown " + edge12}},
 		{"no slot", "", func(in *Input) { sub(in, "dc1n1", "dc1n2").Slot = "elsewhere" }, []string{"unknown " + edge12}},
 	},
 	"lag/failover-target-caught-up": {

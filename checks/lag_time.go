@@ -156,8 +156,8 @@ func (l link) age(e edge, siblings []edge) (b behind, why string) {
 		b.bounded, b.atMost = true, now.Sub(a.proven)
 	default:
 		b.bounded = true
-		if first, ok := oldestAfter(own, a.proven, now); ok {
-			b.atMost = now.Sub(first)
+		if later := newer(own, a.proven); len(later) > 0 {
+			b.atMost = now.Sub(later[0])
 		}
 		if len(own.Times) > 0 && a.proven.Before(own.Times[0]) { // others may have been before what is listed
 			b.atMost = now.Sub(a.proven)
@@ -173,8 +173,10 @@ func (l link) age(e edge, siblings []edge) (b behind, why string) {
 			}
 			// A commit that the provider does not list may be the copy by which
 			// the other one joined.
-			if first, ok := shared(commitOf(other.to, o.sub.Origin), own, a.latest); ok && now.Sub(first) > b.atLeast {
-				b.atLeast, b.witness = now.Sub(first), other.subscriber
+			later := newer(commitOf(other.to, o.sub.Origin), a.latest)
+			i := slices.IndexFunc(later, func(t time.Time) bool { return lists(own, t) })
+			if i >= 0 && now.Sub(later[i]) > b.atLeast {
+				b.atLeast, b.witness = now.Sub(later[i]), other.subscriber
 			}
 		}
 	}
@@ -199,9 +201,10 @@ func (l link) applied(e edge) (a applied, why string) {
 	}
 	c, own := commitOf(e.to, l.sub.Origin), commitOf(e.from, "")
 	if c != nil {
-		for _, t := range append(slices.Clone(c.Times), c.At) {
-			if t.After(a.proven) && lists(own, t) {
+		for _, t := range slices.Backward(newer(c, a.proven)) {
+			if lists(own, t) {
 				a.proven = t
+				break
 			}
 		}
 		a.latest = c.At
@@ -228,37 +231,27 @@ func commitOf(f *catalog.Facts, origin string) *catalog.Commit {
 	return nil
 }
 
-// lists reports whether a commit of exactly this time is among those kept.
+// lists reports whether a commit of exactly this time is in the window.
 func lists(c *catalog.Commit, t time.Time) bool {
-	return c != nil && (c.At.Equal(t) || slices.ContainsFunc(c.Times, t.Equal))
-}
-
-// oldestAfter returns a time no later than that of the oldest commit that is
-// newer than t, itself a kept commit; false when there is none.
-func oldestAfter(c *catalog.Commit, t, now time.Time) (time.Time, bool) {
-	for _, at := range append(slices.Clone(c.Times), c.At) {
-		if !at.After(t) {
-			continue
-		}
-		if at.Sub(t) < max(time.Second, now.Sub(t)/32) { // others may have been between
-			return t, true
-		}
-		return at, true
-	}
-	return time.Time{}, false
-}
-
-// shared returns the oldest commit newer than t that both keep.
-func shared(c, own *catalog.Commit, t time.Time) (time.Time, bool) {
 	if c == nil {
-		return time.Time{}, false
+		return false
 	}
-	for _, at := range append(slices.Clone(c.Times), c.At) {
-		if at.After(t) && lists(own, at) {
-			return at, true
+	_, found := slices.BinarySearchFunc(c.Times, t, time.Time.Compare)
+	return found
+}
+
+// newer returns the commits of the window that are newer than t, oldest first.
+func newer(c *catalog.Commit, t time.Time) []time.Time {
+	if c == nil {
+		return nil
+	}
+	i, _ := slices.BinarySearchFunc(c.Times, t, func(at, t time.Time) int {
+		if at.After(t) {
+			return 1
 		}
-	}
-	return time.Time{}, false
+		return -1
+	})
+	return c.Times[i:]
 }
 
 // within reports whether all of some sets are among others; nil is all sets.

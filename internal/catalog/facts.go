@@ -294,10 +294,7 @@ type SetTable struct {
 // synchronized bear the origin too, with the time of the copy by this node's
 // clock: only what the origin lists as well is surely a commit of the origin.
 type Commit struct {
-	Origin string    `json:"origin"`
-	At     time.Time `json:"at"` // the newest
-	// Times are commits of the window, oldest first, thinned: the oldest and the
-	// newest of each second, or of a 64th to a 32nd of its age, are kept, on all
-	// nodes the same.
-	Times []time.Time `json:"times,omitempty"`
+	Origin string      `json:"origin"`
+	At     time.Time   `json:"at"`              // the newest
+	Times  []time.Time `json:"times,omitempty"` // all of the window, oldest first
 }

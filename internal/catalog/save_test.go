@@ -2,7 +2,6 @@ package catalog
 
 import (
 	"bytes"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,47 +50,6 @@ func TestLSN(t *testing.T) {
 	require.Zero(t, LSN(1).Since(2))
 	_, err = ParseLSN("16B374D848")
 	require.Error(t, err)
-}
-
-func TestThinKeepsTheEndsOfEachSpan(t *testing.T) {
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	at := func(ago ...time.Duration) (out []time.Time) {
-		for _, a := range ago {
-			out = append(out, now.Add(-a*time.Millisecond))
-		}
-		return out
-	}
-	require.Empty(t, thin(nil, now))
-	require.Equal(t, at(320_000, 313_000, 311_000, 4900, 4100, 4000, 3000),
-		thin(at(320_000, 319_000, 313_000, 311_000, 4900, 4500, 4200, 4100, 4000, 3000), now))
-	var busy []time.Time
-	for i := range 2000 {
-		busy = append(busy, now.Add(-time.Duration(2000-i)*time.Minute))
-	}
-	require.Less(t, len(thin(busy, now)), 700, "a long window stays small")
-}
-
-// A subscriber that was asked a little later, by its own clock, and has not all
-// of the commits, still keeps enough that the provider keeps too.
-func TestThinnedTimesOfTwoNodesMeet(t *testing.T) {
-	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
-	var provider, subscriber []time.Time
-	for i := range 2000 {
-		at := now.Add(-time.Duration(2000-i) * 173 * time.Millisecond)
-		provider = append(provider, at)
-		if i%3 != 0 && i < 1700 { // a third is not for this subscriber, and it lags
-			subscriber = append(subscriber, at)
-		}
-	}
-	own := thin(provider, now)
-	var both []time.Time
-	for _, at := range thin(subscriber, now.Add(7*time.Second)) {
-		if slices.Contains(own, at) {
-			both = append(both, at)
-		}
-	}
-	require.Greater(t, len(both), 20)
-	require.WithinDuration(t, subscriber[len(subscriber)-1], both[len(both)-1], 3*time.Second)
 }
 
 // Every right that a query needs is in the SQL that makes the role.

@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 )
@@ -221,41 +220,13 @@ func commitsQuery(p *probe) query {
 			Times  []time.Time
 		}) {
 			for _, r := range rows {
-				f.Commits = append(f.Commits, Commit{Origin: r.Origin, At: r.Times[len(r.Times)-1].UTC(), Times: thin(r.Times, f.ServerNow)})
+				for i := range r.Times {
+					r.Times[i] = r.Times[i].UTC()
+				}
+				f.Commits = append(f.Commits, Commit{Origin: r.Origin, At: r.Times[len(r.Times)-1], Times: r.Times})
 			}
 		}),
 	}
-}
-
-// thin keeps some hundred times at most, whatever the load: the oldest and the
-// newest of each span of a second, or of a 64th to a 32nd of its age. The spans
-// are powers of two and lie on the clock, not on the first time, so that two
-// nodes that know of the same commits keep the same ones, whenever they are
-// asked.
-func thin(times []time.Time, now time.Time) []time.Time {
-	type span struct{ width, number int64 }
-	var (
-		out  []time.Time
-		last span
-		kept int // of the span
-	)
-	for _, t := range times {
-		s := span{width: 1}
-		for s.width*64 <= int64(now.Sub(t)/time.Second) {
-			s.width *= 2
-		}
-		s.number = t.Unix() / s.width
-		if s != last {
-			kept, last = 0, s
-		}
-		if kept == 2 {
-			out[len(out)-1] = t.UTC()
-			continue
-		}
-		out = append(out, t.UTC())
-		kept++
-	}
-	return slices.Clip(out)
 }
 
 // workersQuery counts what takes a place of max_worker_processes: everything
