@@ -94,8 +94,13 @@ func TestStandby(t *testing.T) {
 						n, err := primary.Scalar(t.Context(), "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND xact_start IS NOT NULL")
 						return err == nil && n == "0"
 					}, 30*time.Second, 10*time.Millisecond)
+					// It may not have begun, and then ends soon.
 					freeEarlyPages(t, primary)
-					require.NoError(t, primary.Exec(t.Context(), "UPDATE moves SET v = 'moved' WHERE id = 2700"))
+					require.Eventually(t, func() bool {
+						require.NoError(t, primary.Exec(t.Context(), "VACUUM moves"))
+						require.NoError(t, primary.Exec(t.Context(), "UPDATE moves SET v = 'moved' WHERE id = 2700"))
+						return page(t, primary, 2700) < 10
+					}, 30*time.Second, 10*time.Millisecond)
 					caughtUp()
 				})
 			}
