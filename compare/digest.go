@@ -77,12 +77,10 @@ func chain(cols []compared, mode Mode) string {
 
 // link chains one group of columns. Values of at most 32 bits are the hashed
 // argument and values of 64 bits the seed of one and the same call: both are
-// seen whole, which hashint8extended does not do. Calls that may leave their
-// seed nearly as it is come before one that does not: what they leave unmixed
-// could cancel between rows when digests are added up.
+// seen whole, which hashint8extended does not do.
 func link(cols []compared, mode Mode) string {
 	var words, longs, bits, nulls []string
-	var weak, calls []func(string) string
+	var calls []func(string) string
 	for _, c := range cols {
 		i := imageOf(c, mode)
 		if i.nullBit && !c.notNull {
@@ -96,8 +94,6 @@ func link(cols []compared, mode Mode) string {
 			words = append(words, i.word)
 		case i.long != "":
 			longs = append(longs, i.long)
-		case i.call != nil && i.weak:
-			weak = append(weak, i.call)
 		case i.call != nil:
 			calls = append(calls, i.call)
 		}
@@ -125,10 +121,7 @@ func link(cols []compared, mode Mode) string {
 		}
 		h = "hashint4extended(" + word + ", " + h + ")"
 	}
-	if len(weak) > 0 && len(calls) == 0 {
-		calls = append(calls, seeded("hashint4extended", "1"))
-	}
-	for _, c := range append(weak, calls...) {
+	for _, c := range calls {
 		h = c(h)
 	}
 	return h

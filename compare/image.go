@@ -16,7 +16,6 @@ type image struct {
 	word    string // int4 SQL expression, never NULL
 	long    string // int8 SQL expression, never NULL
 	call    func(seed string) string
-	weak    bool // the call may leave its seed nearly as it is, so that a mixing one must follow
 	nullBit bool // NULL must be told apart by a bit of the bitmap, unless the column is NOT NULL
 }
 
@@ -66,22 +65,9 @@ func imageOf(c compared, mode Mode) image {
 		}
 		from := typ + " '1900-01-01 00:00:00+00'"
 		near := x + " > " + from + " AND " + x + " < " + typ + " '2172-01-01 00:00:00+00'"
-		i.weak = true
 		i.call = func(seed string) string {
 			return "hashfloat8extended(" + or(distance+"("+x+", "+from+")", "'NaN'") +
 				", " + seed + " # CASE WHEN " + near + " THEN 0 ELSE hashtextextended(" + or(i.text, "''") + ` COLLATE "C", ` + columnSeed(c.name) + ") END)"
-		}
-	case "numeric":
-		// The server hashes the digits without their sign and the zeros after the
-		// point, as 1.50 and 1.5 are equal to it, mixes in where the point is by a
-		// plain XOR, and gives the seed as it is for NaN and the infinities, or one
-		// less for zero. So scale and sign go into the seed, by numbers of the
-		// column's own, and what is no number goes in by its text, having no scale.
-		scale, negative := numericSeeds(c.name)
-		form := "coalesce(scale(" + x + ") * " + scale + ", hashtextextended(" + or(i.text, "''") + ` COLLATE "C", ` + negative + ")) # CASE WHEN " + x + " < 0 THEN " + negative + " ELSE 0 END"
-		i.weak, i.nullBit = true, true
-		i.call = func(seed string) string {
-			return "hash_numeric_extended(" + or(x, "0") + ", " + seed + " # " + form + ")"
 		}
 	default:
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), !neverEmpty(c)
@@ -90,21 +76,10 @@ func imageOf(c compared, mode Mode) image {
 }
 
 // columnSeed is a seed that no other column has.
-func columnSeed(name string) string { return strconv.FormatUint(columnHash(name)>>1, 10) }
-
-// numericSeeds are numbers that no other column has, as SQL of type int8. The
-// first, times a scale, which has 14 bits, is less than 2^62 and never the same
-// for two scales; the second has that bit set, and so has what is made of the
-// first and it by XOR.
-func numericSeeds(name string) (scale, negative string) {
-	h := columnHash(name)
-	return strconv.FormatUint(h>>16|1<<47, 10) + "::int8", strconv.FormatUint(h>>2|1<<62, 10)
-}
-
-func columnHash(name string) uint64 {
+func columnSeed(name string) string {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, name)
-	return h.Sum64()
+	return strconv.FormatUint(h.Sum64()>>1, 10)
 }
 
 // seeded returns a call of one of the server's hash functions.
