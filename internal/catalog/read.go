@@ -137,6 +137,9 @@ func readNode(ctx context.Context, name string, node schema.Node, s Settings, r 
 		if err := run(ctx, session, p, queries, f); err != nil {
 			return err
 		}
+		if err := sending(ctx, session, p, f); err != nil {
+			return err
+		}
 		if fl.finish != nil {
 			fl.finish(f)
 		}
