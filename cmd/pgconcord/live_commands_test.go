@@ -154,7 +154,8 @@ func (w *watched) run(by string, want []int, args ...string) {
 	began := time.Now()
 	code, said := runProgram(w.t, out, env, given...)
 	w.t.Logf("%s: %s by %s", time.Since(began).Round(10*time.Millisecond), strings.Join(args, " "), by)
-	require.Contains(w.t, want, code, "%v by %s: %s", args, by, said)
+	report, _ := os.ReadFile(filepath.Join(out, "report.text"))
+	require.Contains(w.t, want, code, "%v by %s: %s%s", args, by, said, report)
 }
 
 // runProgram runs the program in a folder, leaves its streams there in the files

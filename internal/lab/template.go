@@ -62,7 +62,17 @@ func (t *template) make(ctx context.Context, server Server, initdb []string) (er
 		return fmt.Errorf("make its folder: %w", err)
 	}
 	args := append([]string{"-D", n.data(), "-U", Superuser, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"}, initdb...)
-	if out, err := h.pg.command(ctx, n.dir, filepath.Join(server.Bin, "initdb"), args...).CombinedOutput(); err != nil {
+	// Its output goes to a file: when we are killed, what writes to a pipe of ours is
+	// ended by a signal and leaves its shared memory behind.
+	log, err := os.Create(filepath.Join(h.dir, "initdb.log"))
+	if err != nil {
+		return fmt.Errorf("initdb: %w", err)
+	}
+	cmd := h.pg.command(ctx, n.dir, filepath.Join(server.Bin, "initdb"), args...)
+	cmd.Stdout, cmd.Stderr = log, log
+	err = errors.Join(cmd.Run(), log.Close())
+	if err != nil {
+		out, _ := os.ReadFile(log.Name())
 		return fmt.Errorf("initdb: %w: %s", err, tail(out))
 	}
 	config := baseConfig
