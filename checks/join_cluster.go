@@ -146,7 +146,7 @@ var JoinSourceActive = Check{
 
 func lagging(edges int) string {
 	if edges == 1 {
-		return "1 edge lags"
+		return count(edges, "edge") + " lags"
 	}
-	return fmt.Sprintf("%d edges lag", edges)
+	return count(edges, "edge") + " lag"
 }

@@ -157,12 +157,12 @@ func noDDL(in Input) []Finding {
 			switch {
 			case l.Origin != "": // each node has a copy of it
 				what = fmt.Sprintf("global lock %s of %s%s", l.Mode, l.Origin, prefixed(" on ", l.Relation))
-			case source == "" || n == source:
-				if what = fmt.Sprintf("lock %s on %s, process %d%s", l.Mode, l.Relation, l.PID, prefixed(" of ", l.Application)); l.PID == 0 {
-					what = fmt.Sprintf("lock %s on %s, of a prepared transaction", l.Mode, l.Relation)
-				}
-			default:
+			case source != "" && n != source:
 				continue
+			case l.PID == 0:
+				what = fmt.Sprintf("lock %s on %s, of a prepared transaction", l.Mode, l.Relation)
+			default:
+				what = fmt.Sprintf("lock %s on %s, process %d%s", l.Mode, l.Relation, l.PID, prefixed(" of ", l.Application))
 			}
 			if seen[what] {
 				continue

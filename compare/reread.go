@@ -143,7 +143,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 	for _, d := range old.Diffs {
 		keys = append(keys, d.Key)
 	}
-	what := fmt.Sprintf("the %s of an earlier result", countKeys(len(keys)))
+	what := fmt.Sprintf("the %s of an earlier result", counted(len(keys), "key"))
 	if named {
 		listed := map[string]bool{}
 		for _, k := range keys {
@@ -159,7 +159,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 				among++
 			}
 		}
-		what = fmt.Sprintf("the %s asked for", countKeys(len(keys)))
+		what = fmt.Sprintf("the %s asked for", counted(len(keys), "key"))
 		if fresh := len(keys) - among; fresh > 0 {
 			out.Notes = append(out.Notes, fmt.Sprintf("%d of the keys asked for not among the differences (%d) that the earlier result lists: compared all the same", fresh, len(listed)))
 		}
@@ -210,13 +210,6 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 		slices.SortFunc(out.Nodes, func(a, b Coverage) int { return strings.Compare(a.Node, b.Node) })
 	}
 	return err
-}
-
-func countKeys(n int) string {
-	if n == 1 {
-		return "1 key"
-	}
-	return fmt.Sprintf("%d keys", n)
 }
 
 // dropped returns the nodes that an earlier result had compared and a recheck does not.

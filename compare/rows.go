@@ -76,10 +76,10 @@ func (r *run) where(t *task) string {
 // judge derives the table's verdict from its counts and reasons.
 func (out *Table) judge() {
 	if n := out.Counts.Unverified; n > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("%s could not be verified behind a fence", suspects(n)))
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%s could not be verified behind a fence", counted(n, "suspect key")))
 	}
 	if n := out.Counts.Volatile; n > 0 {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("%s went on changing while read", suspects(n)))
+		out.Reasons = append(out.Reasons, fmt.Sprintf("%s went on changing while read", counted(n, "suspect key")))
 	}
 	out.Verdict = Match
 	if len(out.Reasons) > 0 {
@@ -90,11 +90,12 @@ func (out *Table) judge() {
 	}
 }
 
-func suspects(n int64) string {
+// counted returns "1 key" or "2 keys".
+func counted[N int | int64](n N, what string) string {
 	if n == 1 {
-		return "1 suspect key"
+		return "1 " + what
 	}
-	return fmt.Sprintf("%d suspect keys", n)
+	return fmt.Sprintf("%d %ss", n, what)
 }
 
 // mixed reports whether there are servers on both sides of PostgreSQL 12, which
