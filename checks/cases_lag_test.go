@@ -81,7 +81,7 @@ var lagBreakers = map[string][]breakCase{
 			committed(node1(in), "", now.Add(-20*time.Second), now.Add(-10*time.Second), now.Add(-time.Second)) // 110 bytes hold no more
 			on(in, "dc1n2").Commits = nil
 			s := sender(in, "dc1n1", "dc1n2")
-			s.Sent, s.Replay = node1(in).Server.WALFlush-110, node1(in).Server.WALFlush-110
+			s.Sent, s.Replay, s.WaitsForWAL = node1(in).Server.WALFlush-110, node1(in).Server.WALFlush-110, false
 		}, nil},
 		{"what was just written may be more than the last commits", "", func(in *Input) {
 			behindBy(in, "dc1n1", "dc1n2", 120, 10*time.Minute, false)
@@ -89,12 +89,12 @@ var lagBreakers = map[string][]breakCase{
 			committed(node1(in), "", now.Add(-20*time.Second), now.Add(-10*time.Second), now.Add(-time.Second))
 			on(in, "dc1n2").Commits = nil
 			s := sender(in, "dc1n1", "dc1n2")
-			s.Sent, s.Replay = node1(in).Server.WALFlush-120, node1(in).Server.WALFlush-120
+			s.Sent, s.Replay, s.WaitsForWAL = node1(in).Server.WALFlush-120, node1(in).Server.WALFlush-120, false
 		}, []string{"unknown " + edge12}},
 		{"a large transaction is being sent", "", func(in *Input) { // sent and replayed stay where its commit begins
 			behindBy(in, "dc1n1", "dc1n2", 500, 10*time.Minute, false)
 			s := sender(in, "dc1n1", "dc1n2")
-			s.Sent, s.Replay = node1(in).Server.WALFlush-500, node1(in).Server.WALFlush-500
+			s.Sent, s.Replay, s.WaitsForWAL = node1(in).Server.WALFlush-500, node1(in).Server.WALFlush-500, false
 		}, []string{"unknown " + edge12}},
 		{"a record is cut by the end of what is flushed", "", func(in *Input) { // and nobody commits
 			behindBy(in, "dc1n1", "dc1n2", 48, 10*time.Minute, false)

@@ -77,7 +77,7 @@ func behindBy(in *Input, provider, subscriber string, size int64, age time.Durat
 // committed makes the node know these commits of an origin, oldest first.
 func committed(f *catalog.Facts, origin string, at ...time.Time) {
 	f.Commits = slices.DeleteFunc(f.Commits, func(c catalog.Commit) bool { return c.Origin == origin })
-	f.Commits = append(f.Commits, catalog.Commit{Origin: origin, At: at[len(at)-1], Times: at})
+	f.Commits = append(f.Commits, catalog.Commit{Origin: origin, Times: at})
 }
 
 // pause makes nobody read the edge's slot.

@@ -200,14 +200,14 @@ func (l link) applied(e edge) (a applied, why string) {
 		a.proven = *l.sub.LastApplied
 	}
 	c, own := commitOf(e.to, l.sub.Origin), commitOf(e.from, "")
-	if c != nil {
+	if c != nil && len(c.Times) > 0 {
 		for _, t := range slices.Backward(newer(c, a.proven)) {
 			if lists(own, t) {
 				a.proven = t
 				break
 			}
 		}
-		a.latest = c.At
+		a.latest = c.Times[len(c.Times)-1]
 	}
 	if a.proven.After(a.latest) {
 		a.latest = a.proven

@@ -14,8 +14,9 @@ import (
 // FormatVersion of [Cluster] as JSON. Additions keep the number, a changed or
 // removed meaning raises it.
 //
-//	1: first
-const FormatVersion = 1
+//	1: first; of the commits only some times, and the newest beside them
+//	2: all times of the commits
+const FormatVersion = 2
 
 // Flavour is what replicates a node.
 type Flavour string
@@ -295,6 +296,5 @@ type SetTable struct {
 // clock: only what the origin lists as well is surely a commit of the origin.
 type Commit struct {
 	Origin string      `json:"origin"`
-	At     time.Time   `json:"at"`              // the newest
-	Times  []time.Time `json:"times,omitempty"` // all of the window, oldest first
+	Times  []time.Time `json:"times"` // all of the window, oldest first
 }

@@ -46,9 +46,22 @@ func LoadCluster(r io.Reader) (*Cluster, error) {
 		if n.Facts == nil && n.Failure == nil {
 			return nil, fmt.Errorf("load facts: node %s has neither facts nor a failure", name)
 		}
+		if c.Format < 2 && n.Facts != nil {
+			n.Facts.forgetCommits()
+		}
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("load facts: there is more in the file behind the facts")
 	}
 	return c, nil
+}
+
+// forgetCommits takes away what format 1 tells of commits: times are missing in
+// it, and a change that is missing on a subscriber would look younger than it is.
+func (f *Facts) forgetCommits() {
+	f.Commits = nil
+	if f.Gap(PartCommits) == nil {
+		f.Gaps = append(f.Gaps, Failure{Part: PartCommits, Attempted: "take them from the saved facts", Reason: "saved in part",
+			Detail: "the facts were saved by an earlier version, which kept only some of them", Remedy: "Save the facts again."})
+	}
 }

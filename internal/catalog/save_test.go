@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,7 @@ func TestSaveAndLoad(t *testing.T) {
 		"foreign JSON": {`{"format": "v1"}`, "expected int, found a string"},
 		"another file": {`{"schema_version": "1.0"}`, "not a facts file"},
 		"an array":     {`[]`, "not a facts file"},
-		"newer":        {strings.Replace(whole, `"format": 1`, `"format": 2`, 1), "newer than this tool"},
+		"newer":        {strings.Replace(whole, `"format": 2`, `"format": 3`, 1), "newer than this tool"},
 		"two in one":   {whole + whole, "more in the file"},
 		"hollow node":  {`{"format": 1, "nodes": {"a": {}}}`, "node a has neither"},
 		"bad LSN":      {strings.Replace(whole, `"16/1"`, `"elsewhere"`, 1), "not an LSN"},
@@ -50,6 +51,17 @@ func TestLSN(t *testing.T) {
 	require.Zero(t, LSN(1).Since(2))
 	_, err = ParseLSN("16B374D848")
 	require.Error(t, err)
+}
+
+// Format 1 left out commit times: what it has of them proves nothing.
+func TestCommitsOfAnEarlierFormat(t *testing.T) {
+	const text = `{"format": %d, "nodes": {"a": {"facts": {"commits": [{"origin": "", "at": "2026-01-02T03:04:05Z", "times": ["2026-01-02T03:04:01Z"]}]}}}}`
+	for format, kept := range map[int]int{1: 0, 2: 1} {
+		c, err := LoadCluster(strings.NewReader(fmt.Sprintf(text, format)))
+		require.NoError(t, err)
+		require.Len(t, c.Nodes["a"].Facts.Commits, kept, format)
+		require.Equal(t, kept == 0, c.Nodes["a"].Facts.Gap(PartCommits) != nil, format)
+	}
 }
 
 // Every right that a query needs is in the SQL that makes the role.

@@ -223,7 +223,7 @@ func commitsQuery(p *probe) query {
 				for i := range r.Times {
 					r.Times[i] = r.Times[i].UTC()
 				}
-				f.Commits = append(f.Commits, Commit{Origin: r.Origin, At: r.Times[len(r.Times)-1], Times: r.Times})
+				f.Commits = append(f.Commits, Commit{Origin: r.Origin, Times: r.Times})
 			}
 		}),
 	}
