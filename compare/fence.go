@@ -224,9 +224,18 @@ const pageHeader = 40
 // Those of synchronous commits are flushed before anyone can see them. Of the
 // rest the WAL writer takes care within three times wal_writer_delay (says the
 // manual, "Asynchronous Commit"), and is woken for it when it sleeps. Behind
-// them may lie WAL that holds no commit, of a vacuum for instance, which nobody
-// flushes for up to 15 s on a server that has nothing else to do: it is not
-// waited for once the WAL writer had its time and sleeps.
+// them may lie WAL that holds no commit, of somebody's read that was rolled back
+// for instance, which nobody flushes for up to 15 s on a server that has nothing
+// else to do: it is not waited for once the WAL writer had its time and sleeps.
+// (What our own reading logs is flushed like an asynchronous commit: see
+// [cluster.Session.Read].)
+//
+// What is flushed of such WAL may end within a record. A walsender sends none of
+// it, so that subscribers confirm the position only after the rest is flushed. To
+// conclude from outside that nothing else is missing is not safe: that the
+// walsender waits for WAL and that its position rests say nothing, because a
+// flush at the end of a segment wakes no walsender (AdvanceXLInsertBuffer in
+// xlog.c), nor does anything wake one that its system has stopped.
 func flushed(ctx context.Context, s *cluster.Session) (catalog.LSN, error) {
 	type position struct {
 		insert, flush catalog.LSN

@@ -145,7 +145,8 @@ func (l *lane) follow(ctx context.Context, g *group, job Job) error {
 	return err
 }
 
-// end lets the lane's snapshot go.
+// end lets the lane's snapshot go, by a COMMIT for the reason of
+// [cluster.Session.Read]: a scan prunes pages.
 func (l *lane) end() {
 	if !l.open || l.session.Conn.IsClosed() {
 		return
@@ -153,7 +154,7 @@ func (l *lane) end() {
 	l.open = false
 	ctx, cancel := l.session.Deadline(context.Background())
 	defer cancel()
-	if _, err := l.session.Conn.Exec(ctx, "ROLLBACK"); err != nil {
+	if _, err := l.session.Conn.Exec(ctx, "COMMIT"); err != nil {
 		l.session.Close() // a session that cannot even do that is of no use
 	}
 }

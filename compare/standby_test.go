@@ -46,6 +46,33 @@ func TestStandby(t *testing.T) {
 		require.Equal(t, compare.Match, r.Verdict, summary(r))
 		require.Equal(t, r.Tables[0].Nodes[0].Digest, r.Tables[0].Nodes[1].Digest)
 	})
+	t.Run("what the scan logs is flushed", func(t *testing.T) {
+		lsn := func(what string) string {
+			s, err := primary.Scalar(t.Context(), "SELECT "+what)
+			require.NoError(t, err)
+			return s
+		}
+		for n := range 3 { // the background writer may write too, and then has flushed all of it
+			require.NoError(t, primary.Exec(t.Context(), "UPDATE moves SET v = v || '+' WHERE id % 50 = $1", 10+n))
+			caughtUp()
+			before := lsn("pg_current_wal_insert_lsn()")
+			r := run(t, req)
+			require.Equal(t, compare.Match, r.Verdict, summary(r))
+			written := lsn("pg_current_wal_insert_lsn()")
+			require.NotEqual(t, before, written, "the scan was to prune pages")
+			var now []string
+			require.Eventually(t, func() bool {
+				rows, err := primary.Rows(t.Context(), "SELECT pg_current_wal_insert_lsn(), pg_current_wal_flush_lsn() >= $1::text::pg_lsn", written)
+				require.NoError(t, err)
+				now = rows[0]
+				return now[1] == "true" || now[1] == "t"
+			}, time.Minute, 10*time.Millisecond)
+			if now[0] == written {
+				return
+			}
+		}
+		require.Fail(t, "what the scan had logged was flushed only when somebody else wrote")
+	})
 	t.Run("it lags behind", func(t *testing.T) {
 		require.NoError(t, standby.Exec(t.Context(), "SELECT pg_wal_replay_pause()"))
 		execAll(t, nodes, "UPDATE moves SET v = 'later' WHERE id % 100 = 0")

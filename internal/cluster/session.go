@@ -95,8 +95,15 @@ func (s *Session) Deadline(ctx context.Context) (context.Context, context.Cancel
 	return context.WithTimeout(ctx, s.Settings.StatementTimeout+cancelGrace)
 }
 
-// Read runs fn in one REPEATABLE READ READ ONLY transaction, which is rolled
-// back. All of fn together has the time of one statement.
+// Read runs fn in one REPEATABLE READ READ ONLY transaction. All of fn together
+// has the time of one statement.
+//
+// It is committed, though there is nothing to commit: what reading logs (pruning
+// of pages, first changes of them since a checkpoint) is then flushed soon, as
+// RecordTransactionCommit in xact.c has it. A rollback leaves it in memory, and as
+// far as it is written mostly in the middle of a record, which no walsender can
+// send: on a cluster where nobody else writes subscribers would not confirm the
+// position for some 20 s. Nor does a rollback count among those of applications.
 func (s *Session) Read(ctx context.Context, attempted string, fn func(ctx context.Context, tx pgx.Tx) error) error {
 	limited, cancel := s.Deadline(ctx)
 	defer cancel()
@@ -105,7 +112,9 @@ func (s *Session) Read(ctx context.Context, attempted string, fn func(ctx contex
 		return s.Wrap(attempted, err)
 	}
 	err = fn(limited, tx)
-	if end := tx.Rollback(limited); err == nil && end != nil && !errors.Is(end, pgx.ErrTxClosed) {
+	// A transaction that a failed statement ended is rolled back by COMMIT as well.
+	end := tx.Commit(limited)
+	if err == nil && end != nil && !errors.Is(end, pgx.ErrTxClosed) && !errors.Is(end, pgx.ErrTxCommitRollback) {
 		err = end
 	}
 	return s.Wrap(attempted, err)

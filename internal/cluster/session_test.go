@@ -156,6 +156,50 @@ func TestReadSortsItsFailures(t *testing.T) {
 	require.Equal(t, Lost, ReasonOf(read(s, "SELECT 1")), "and stays lost")
 }
 
+// A transaction that is rolled back and has no id leaves what it logged, as
+// pruning does, unflushed until somebody else writes. A walsender cannot send the
+// record that then lies across the end of what is flushed.
+func TestReadLeavesNoUnflushedWAL(t *testing.T) {
+	srv := startServer(t)
+	srv.exec(t, "ALTER SYSTEM SET autovacuum = off")
+	srv.exec(t, "SELECT pg_reload_conf()")
+	s, err := Open(t.Context(), "n1", srv.dsn("postgres", ""), Settings{})
+	require.NoError(t, err)
+	defer s.Close()
+	var written, insert string
+	var flushed bool
+	for range 3 { // the background writer may write too, and then has flushed all of it
+		require.NoError(t, s.Read(t.Context(), "write WAL and nothing else", func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, "SELECT pg_logical_emit_message(false, 'test', repeat('x', 20000))"); err != nil {
+				return err
+			}
+			return tx.QueryRow(ctx, "SELECT pg_current_wal_insert_lsn()::text").Scan(&written)
+		}))
+		require.Eventually(t, func() bool {
+			return s.Conn.QueryRow(t.Context(), "SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn, pg_current_wal_insert_lsn()::text", written).Scan(&flushed, &insert) == nil && flushed
+		}, time.Minute, 10*time.Millisecond)
+		if insert == written {
+			return
+		}
+	}
+	require.Fail(t, "what a read had logged was flushed only when somebody else wrote")
+}
+
+// What fn makes of a statement's failure is its own affair.
+func TestReadAfterAFailureThatDoesNotMatter(t *testing.T) {
+	srv := startServer(t)
+	s, err := Open(t.Context(), "n1", srv.dsn("postgres", ""), Settings{})
+	require.NoError(t, err)
+	defer s.Close()
+	for range 2 {
+		require.NoError(t, s.Read(t.Context(), "try it", func(ctx context.Context, tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, "SELECT nonsense")
+			require.Error(t, err)
+			return nil
+		}))
+	}
+}
+
 // A cancelled context ends the statement on the server, not only here.
 func TestCancelReachesTheServer(t *testing.T) {
 	srv := startServer(t)
