@@ -203,7 +203,7 @@ func TestGroupFlavours(t *testing.T) {
 					return true
 				default:
 				}
-				v, err := n.Scalar(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND state = 'idle' AND query ILIKE 'rollback%'")
+				v, err := n.Scalar(ctx, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgconcord' AND state = 'idle' AND query ILIKE 'commit%'")
 				return err == nil && v == "1"
 			}
 			require.Eventually(t, between, time.Minute, 10*time.Millisecond)
