@@ -64,7 +64,7 @@ func TestAfterAndBefore(t *testing.T) {
 			reason  string
 		}{
 			"same":               {},
-			"a column less":      {compare.Request{ExcludeColumns: []string{"v"}}, nil, "column v was compared in the earlier result and is not now"},
+			"a column less":      {compare.Request{ExcludeColumns: []string{"v"}}, nil, "the earlier result compared column v, and this one does not"},
 			"other rows":         {compare.Request{Where: "id < 5"}, nil, "it was of all rows, and this is of rows where id < 5"},
 			"keys that are lost": {compare.Request{}, func(r *compare.Result) { r.Tables[0].Counts.Unverified = 3 }, "3 more differences, which it does not list"},
 			"interrupted":        {compare.Request{}, func(r *compare.Result) { r.Reasons = []string{"interrupted after 1 of 3 tables"} }, "the earlier result was incomplete: interrupted"},
@@ -125,4 +125,49 @@ func TestAfterAndBefore(t *testing.T) {
 			return err == nil && n == "0"
 		}, 30e9, 10e6)
 	})
+}
+
+// A recheck of a recheck knows what the first of them could not settle.
+func TestRecheckOfARecheckKeepsDoubts(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+	execAll(t, nodes, "CREATE TABLE a (id int PRIMARY KEY, v int); INSERT INTO a VALUES (1, 1), (2, 2)")
+	execAll(t, nodes[1:], "UPDATE a SET v = -v")
+	req := compare.Request{Topology: static(nodes), Static: true, SampleLimit: 1}
+	again := func(old *compare.Result, req compare.Request) *compare.Result {
+		t.Helper()
+		r, err := compare.Recheck(t.Context(), req, old, nil)
+		require.NoError(t, err)
+		return r
+	}
+	mended := func(change func(*compare.Result), req compare.Request) *compare.Result {
+		t.Helper()
+		first := run(t, compare.Request{Topology: static(nodes), Static: true, SampleLimit: req.SampleLimit})
+		require.Equal(t, compare.Different, first.Verdict)
+		change(first)
+		second := again(first, req)
+		require.Equal(t, compare.Different, second.Verdict, summary(second))
+		execAll(t, nodes[1:], "UPDATE a SET v = 1 WHERE id = 1")
+		r := again(again(second, req), req)
+		execAll(t, nodes[1:], "UPDATE a SET v = -1 WHERE id = 1")
+		return r
+	}
+	r := mended(func(*compare.Result) {}, req)
+	require.Equal(t, compare.Incomplete, r.Verdict, "the key 2 differs: %s", summary(r))
+	require.Contains(t, summary(r), "1 more differences")
+
+	one := func(r *compare.Result) {
+		x := &r.Tables[0]
+		x.Diffs, x.Cut, x.Counts = x.Diffs[:1], 0, compare.Counts{Suspect: 1, Persistent: 1}
+	}
+	r = mended(one, req)
+	require.Equal(t, compare.Match, r.Verdict, "nothing else was open: %s", summary(r))
+	for why, change := range map[string]func(*compare.Result){
+		"had not read n2": func(r *compare.Result) { r.Tables[0].Nodes = r.Tables[0].Nodes[:1] },
+		"other columns":   func(r *compare.Result) { r.Tables[0].Columns = []string{"id"} },
+		"other rows":      func(r *compare.Result) { r.Tables[0].Where = "id > 5" },
+	} {
+		r = mended(func(r *compare.Result) { one(r); change(r) }, req)
+		require.Equal(t, compare.Incomplete, r.Verdict, "%s: %s", why, summary(r))
+		require.Contains(t, summary(r), why)
+	}
 }

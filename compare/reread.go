@@ -113,7 +113,7 @@ func (r *run) again(ctx context.Context, t *task, old Table, asked []AskedKey, n
 	out.doubts(old, t, named)
 	switch {
 	case !named && !slices.Equal(out.Key, old.Key):
-		out.Reasons = append(out.Reasons, "the table's key has changed since the earlier result")
+		out.Reasons = append(out.Reasons, earlierDoubt+"told rows apart by another key")
 	case len(nodes) < 2:
 		out.Reasons = append(out.Reasons, "fewer than two nodes could be read")
 	case len(t.reasons)+len(s.reasons) == 0:
@@ -223,11 +223,28 @@ func dropped(old Table, t *task) []string {
 	return out
 }
 
+// earlierDoubt begins the reasons of a recheck that no recheck takes away: they
+// are about rows that it does not read.
+const earlierDoubt = "the earlier result "
+
 // doubts keeps what an earlier result had left open, and says where this is
 // another question. Keys that are asked for by themselves are one of their own.
 func (out *Table) doubts(old Table, t *task, named bool) {
+	doubt := func(format string, a ...any) {
+		if why := earlierDoubt + fmt.Sprintf(format, a...); !slices.Contains(out.Reasons, why) {
+			out.Reasons = append(out.Reasons, why)
+		}
+	}
+	if !named {
+		// Of a recheck itself: what it could not settle is in none of its counts.
+		for _, why := range old.Reasons {
+			if why, ok := strings.CutPrefix(why, earlierDoubt); ok {
+				doubt("%s", why)
+			}
+		}
+	}
 	if more := max(old.Cut, old.Counts.Persistent+old.Counts.Volatile+old.Counts.Unverified-int64(len(old.Diffs))); more > 0 && !named {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result had %d more differences, which it does not list", more))
+		doubt("had %d more differences, which it does not list", more)
 	}
 	if gone := dropped(old, t); len(gone) > 0 {
 		out.Notes = append(out.Notes, "not read again: "+strings.Join(gone, ", "))
@@ -236,18 +253,18 @@ func (out *Table) doubts(old Table, t *task, named bool) {
 		for _, n := range t.nodes {
 			i := slices.IndexFunc(old.Nodes, func(c Coverage) bool { return c.Node == n })
 			if i < 0 || old.Nodes[i].Error != "" {
-				out.Reasons = append(out.Reasons, "the earlier result had not read "+n)
+				doubt("had not read %s", n)
 			}
 		}
 	}
 	if out.Where != old.Where {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result compared other rows: it was of %s, and this is of %s", rowsWhere(old.Where), rowsWhere(out.Where)))
+		doubt("compared other rows: it was of %s, and this is of %s", rowsWhere(old.Where), rowsWhere(out.Where))
 	}
 	lost := slices.DeleteFunc(slices.Clone(old.Columns), func(c string) bool { return slices.Contains(out.Columns, c) })
 	for _, c := range lost {
-		out.Reasons = append(out.Reasons, fmt.Sprintf("column %s was compared in the earlier result and is not now", c))
+		doubt("compared column %s, and this one does not", c)
 	}
 	if len(lost) == 0 && !slices.Equal(out.Columns, old.Columns) && !named {
-		out.Reasons = append(out.Reasons, "the earlier result compared other columns")
+		doubt("compared other columns")
 	}
 }
