@@ -79,7 +79,8 @@ func chain(cols []compared, mode Mode) string {
 // argument and values of 64 bits the seed of one and the same call: both are
 // seen whole, which hashint8extended does not do.
 func link(cols []compared, mode Mode) string {
-	var words, longs, bits, nulls []string
+	var words, longs, nulls []string
+	var bits []bit
 	var calls []func(string) string
 	for _, c := range cols {
 		i := imageOf(c, mode)
@@ -87,7 +88,7 @@ func link(cols []compared, mode Mode) string {
 			nulls = append(nulls, "t."+ident(c.name))
 		}
 		if i.bit != "" {
-			bits = append(bits, i.bit)
+			bits = append(bits, bit{i.bit, c.notNull})
 		}
 		switch {
 		case i.word != "":
@@ -127,11 +128,22 @@ func link(cols []compared, mode Mode) string {
 	return h
 }
 
+// bit is a truth value of a row. Without a bit of its own for NULL, which by the
+// catalog it cannot be, NULL makes the digest NULL rather than count as false.
+type bit struct {
+	sql     string
+	notNull bool
+}
+
 // bitmap packs truth values, and which columns are NULL, into one int4.
-func bitmap(bits, nulls []string) string {
+func bitmap(bits []bit, nulls []string) string {
 	var terms []string
 	for i, b := range bits {
-		terms = append(terms, fmt.Sprintf("CASE WHEN %s THEN %d ELSE 0 END", b, 1<<i))
+		otherwise := "ELSE 0"
+		if b.notNull {
+			otherwise = "WHEN NOT " + b.sql + " THEN 0"
+		}
+		terms = append(terms, fmt.Sprintf("CASE WHEN %s THEN %d %s END", b.sql, 1<<i, otherwise))
 	}
 	var all, each []string
 	for i, x := range nulls {

@@ -88,6 +88,16 @@ func TestNoWrongMatch(t *testing.T) {
 			require.NotEqual(t, compare.Match, x.Verdict, x)
 		}
 	})
+	t.Run("NULL against false in a boolean that the catalog calls NOT NULL", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE flags (id int PRIMARY KEY, b boolean); INSERT INTO flags VALUES (1, NULL), (2, true)")
+		execAll(t, nodes[1:], "UPDATE flags SET b = false WHERE id = 1")
+		execAll(t, nodes, "UPDATE pg_attribute SET attnotnull = true WHERE attrelid = 'flags'::regclass AND attname = 'b'")
+		for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+			x := one(t, "flags", compare.Request{Mode: mode})
+			require.Equal(t, compare.Different, x.Verdict, x)
+			require.Equal(t, []string{"1"}, x.Diffs[0].Key)
+		}
+	})
 	t.Run("a value that a native function does not take", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE earliest (id int PRIMARY KEY, at timestamptz); INSERT INTO earliest VALUES (1, '4714-11-24 00:00:00+00 BC'), (2, '2026-01-01Z'), (3, '4714-11-24 00:00:00.000002+00 BC')")
 		x := one(t, "earliest", compare.Request{})

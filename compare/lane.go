@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -20,6 +21,16 @@ type lane struct {
 	open    bool // in a transaction
 	main    bool
 	node    string
+}
+
+// wrap is that of the session, and keeps what the comparer itself says by an error.
+func (l *lane) wrap(attempted string, err error) error {
+	for _, own := range []error{errNoDigest, errAgain, errPartitions} {
+		if errors.Is(err, own) {
+			return fmt.Errorf("node %s: %s: %w", l.session.Node, attempted, own)
+		}
+	}
+	return l.session.Wrap(attempted, err)
 }
 
 // querier is what reads need of a connection.

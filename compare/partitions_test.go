@@ -1,8 +1,11 @@
 package compare_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +90,33 @@ func TestPartitionsInChunks(t *testing.T) {
 				require.Contains(t, found(r, compare.Persistent), "P art.parts(77, 100) changed ")
 				require.Len(t, found(r, compare.Persistent), 4, summary(r))
 				require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "read anew from the beginning")
+			})
+			t.Run("while another partition comes", func(t *testing.T) {
+				execAll(t, nodes, `CREATE TABLE grows (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE grows1 PARTITION OF grows FOR VALUES FROM (0) TO (1000); INSERT INTO grows SELECT g, repeat('.', 100) FROM generate_series(1, 900) g`)
+				conn, err := nodes[0].Connect(t.Context())
+				require.NoError(t, err)
+				defer func() { _ = conn.Close(context.Background()) }()
+				req, committed, once := request("grows"), make(chan error, 1), sync.Once{}
+				req.Progress = func(e compare.Event) {
+					if e.Phase != "scan" {
+						return
+					}
+					once.Do(func() { // the tables are known, the partitions are yet to be listed
+						_, err := conn.Exec(t.Context(), "BEGIN; CREATE TABLE grows2 PARTITION OF grows FOR VALUES FROM (1000) TO (2000)")
+						go func() {
+							waiting := false
+							for err == nil && !waiting {
+								err = conn.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").Scan(&waiting)
+							}
+							_, end := conn.Exec(t.Context(), "COMMIT")
+							committed <- errors.Join(err, end)
+						}()
+					})
+				}
+				x := tableOf(t, run(t, req), "grows")
+				require.NoError(t, <-committed)
+				require.Equal(t, compare.Match, x.Verdict, x)
+				require.Contains(t, fmt.Sprint(x.Notes), "partitions of the table were attached or detached meanwhile")
 			})
 			t.Run("where the role may not read the partitions", func(t *testing.T) {
 				top := &schema.Topology{Nodes: map[string]schema.Node{}}

@@ -65,7 +65,7 @@ func (p *pool) Run(ctx context.Context, job Job) (Output, error) {
 	begin := time.Now()
 	err = l.run(ctx, job, &out)
 	out.Took = time.Since(begin)
-	return out, timed(l.session, begin, l.session.Wrap("compare "+job.Table, err))
+	return out, timed(l.session, begin, l.wrap("compare "+job.Table, err))
 }
 
 // take returns a lane that nobody uses.
@@ -112,7 +112,7 @@ func (p *pool) newLane(ctx context.Context, g *group, job Job) (*lane, error) {
 			// The role may read columns and not lock the table.
 			err = l.begin(ctx, g, job, false)
 		}
-		return l, l.session.Wrap("begin to compare "+job.Table, err)
+		return l, l.wrap("begin to compare "+job.Table, err)
 	}
 	p.mu.Lock()
 	if spare := p.spare[job.Node]; len(spare) > 0 {
