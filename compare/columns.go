@@ -14,6 +14,7 @@ type compared struct {
 	class   string
 	notNull bool // on all nodes
 	bits    bool // a float on nodes that write floats differently: its binary form serves
+	cast    bool // on some node x::text is what somebody's cast makes of it
 }
 
 // shape is what all nodes of a task share: the columns to compare, by name,
@@ -65,6 +66,7 @@ func align(req Request, t *task, mixed bool) *shape {
 		for _, n := range nodes {
 			h := have[name][n]
 			c.notNull = c.notNull && h.notNull
+			c.cast = c.cast || h.cast
 			c.class = h.class
 			types[n] = h.base
 		}

@@ -98,6 +98,27 @@ func TestNoWrongMatch(t *testing.T) {
 			require.Equal(t, []string{"1"}, x.Diffs[0].Key)
 		}
 	})
+	// x::text goes through a cast where somebody made one, of the server's own types
+	// too, and such a cast may give whatever it likes.
+	t.Run("a user's cast to text", func(t *testing.T) {
+		execAll(t, nodes, `CREATE FUNCTION vague(numeric) RETURNS text IMMUTABLE LANGUAGE sql AS $$ SELECT 'about ' || pg_catalog.numeric_out(round($1))::text $$;
+			CREATE CAST (numeric AS text) WITH FUNCTION vague(numeric);
+			CREATE FUNCTION vague(int[]) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT ''some''::text'; CREATE CAST (int[] AS text) WITH FUNCTION vague(int[]);
+			CREATE TABLE casts (id int PRIMARY KEY, n numeric, a int[]); INSERT INTO casts SELECT g, g, ARRAY[g] FROM generate_series(1, 10) g`)
+		defer execAll(t, nodes, "DROP CAST IF EXISTS (numeric AS text); DROP CAST IF EXISTS (int[] AS text)")
+		execAll(t, nodes[1:], "UPDATE casts SET n = 3.01 WHERE id = 3; UPDATE casts SET a = '{0}' WHERE id = 5")
+		differing := func() {
+			t.Helper()
+			for _, mode := range []compare.Mode{compare.Exact, compare.Strong, compare.Value} {
+				x := one(t, "casts", compare.Request{Mode: mode})
+				require.Equal(t, compare.Different, x.Verdict, "%s: %v %v", mode, x.Counts, x.Reasons)
+				require.Equal(t, int64(2), x.Counts.Persistent, "%s: %v", mode, x)
+			}
+		}
+		differing()
+		execAll(t, nodes[1:], "DROP CAST (numeric AS text); DROP CAST (int[] AS text)")
+		differing()
+	})
 	t.Run("a value that a native function does not take", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE earliest (id int PRIMARY KEY, at timestamptz); INSERT INTO earliest VALUES (1, '4714-11-24 00:00:00+00 BC'), (2, '2026-01-01Z'), (3, '4714-11-24 00:00:00.000002+00 BC')")
 		x := one(t, "earliest", compare.Request{})

@@ -127,25 +127,31 @@ func textOf(c compared, mode Mode) string {
 		return "encode(" + sends[c.base] + "(" + x + "), 'hex')"
 	}
 	switch c.base {
-	case "text", "character varying":
-		if c.class == "b" {
-			return x + "::text"
-		}
 	case "bytea":
-		return "CASE WHEN octet_length(" + x + ") < " + bigBytes + " THEN " + x + "::text ELSE 'sha256:' || encode(sha256(" + x + "), 'hex') END"
+		return "CASE WHEN octet_length(" + x + ") < " + bigBytes + " THEN " + written(c, x) + " ELSE 'sha256:' || encode(sha256(" + x + "), 'hex') END"
 	case `"char"`:
-		return x + "::int4::text" // its text differs between majors
+		return output(x + "::int4") // its text differs between majors
 	case "character", "inet", "cidr", "":
-		// The output function's text: the cast would drop trailing blanks, or
-		// is not the same for all types.
-		return "CASE WHEN " + x + " IS NOT DISTINCT FROM NULL THEN NULL ELSE concat(" + x + ") END"
+		// The cast would drop trailing blanks, or is not the same for all types.
+		return output(x)
 	}
-	if !builtIn(c) {
-		// A type of the user's may have its own cast to text; the output
-		// function is the one that must tell all values apart.
-		return "CASE WHEN " + x + " IS NOT DISTINCT FROM NULL THEN NULL ELSE concat(" + x + ") END"
+	return written(c, x)
+}
+
+// written is the text of the type's output function. A cast to text may be
+// somebody's, whatever the type, and give whatever it likes: it serves for the
+// server's own alone.
+func written(c compared, x string) string {
+	if builtIn(c) && !c.cast {
+		return x + "::text"
 	}
-	return x + "::text"
+	return output(x)
+}
+
+// output calls the output function whatever casts there are, which costs more
+// than the server's own cast.
+func output(x string) string {
+	return "CASE WHEN " + x + " IS NOT DISTINCT FROM NULL THEN NULL ELSE concat(" + x + ") END"
 }
 
 // builtIn reports whether the type comes with the server: format_type
@@ -172,16 +178,16 @@ func relaxed(c compared, x string) (string, bool) {
 	switch c.base {
 	case "numeric":
 		// trim_scale needs PostgreSQL 13. A text without a point keeps its zeros.
-		return `CASE WHEN scale(` + x + `) > 0 THEN rtrim(rtrim(` + x + `::text, '0'), '.') ELSE ` + x + `::text END`, true
+		return `CASE WHEN scale(` + x + `) > 0 THEN rtrim(rtrim(` + written(c, x) + `, '0'), '.') ELSE ` + written(c, x) + ` END`, true
 	case "real", "double precision":
 		if c.bits {
 			return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + textOf(c, Exact) + " END", true
 		}
-		return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + x + "::text END", true
+		return "CASE WHEN " + x + " = 0 THEN '0' ELSE " + written(c, x) + " END", true
 	case "character":
 		return x + "::text", true
 	case "json":
-		return x + "::jsonb::text", true
+		return output(x + "::jsonb"), true
 	}
 	if strings.HasSuffix(c.base, ".citext") && c.class == "b" {
 		return "lower(" + x + "::text)", true

@@ -49,11 +49,12 @@ var probes = []struct {
 }
 
 // probe computes the digests of the fixed values on one node, per type; ascii
-// leaves out those with letters that not every encoding has.
-func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool) (map[string]string, error) {
+// leaves out those with letters that not every encoding has, and cast names the
+// types with a cast to text of somebody's.
+func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool, cast map[string]bool) (map[string]string, error) {
 	var parts []string
 	for _, p := range probes {
-		c := compared{name: "c", base: p.base, class: "b"}
+		c := compared{name: "c", base: p.base, class: "b", cast: cast[p.base]}
 		if strings.HasSuffix(p.base, "range") {
 			c.class = "r"
 		}
@@ -64,7 +65,7 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool) (map[
 			}
 			values += ", ((" + v + ")::" + p.base + ")"
 		}
-		parts = append(parts, fmt.Sprintf("SELECT %s, sum(%s)::text FROM (VALUES %s) t (c)", literal(p.base), chain([]compared{c}, mode), values))
+		parts = append(parts, fmt.Sprintf("SELECT %s, concat(sum(%s)) FROM (VALUES %s) t (c)", literal(p.base), chain([]compared{c}, mode), values))
 	}
 	out := map[string]string{}
 	err := s.Read(ctx, "probe the digest", func(ctx context.Context, tx pgx.Tx) error {
@@ -83,6 +84,22 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool) (map[
 		return rows.Err()
 	})
 	return out, err
+}
+
+// casts returns the types of columns that on some node have a cast to text of
+// somebody's.
+func (r *run) casts() map[string]bool {
+	out := map[string]bool{}
+	for _, v := range r.surveys {
+		for _, t := range v.relations {
+			for _, c := range t.columns {
+				if c.cast {
+					out[c.base] = true
+				}
+			}
+		}
+	}
+	return out
 }
 
 // hashed types are those whose digest does not go through their text: when
@@ -112,7 +129,7 @@ func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, n
 		v := r.surveys[n]
 		encodings[n] = v.encoding
 		if v.probed == nil {
-			if v.probed, err = probe(ctx, v.session, r.req.Mode, ascii); err != nil {
+			if v.probed, err = probe(ctx, v.session, r.req.Mode, ascii, r.casts()); err != nil {
 				return m, "", err
 			}
 		}

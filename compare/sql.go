@@ -27,7 +27,7 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 	here := t.on[v.node]
 	q := statements{from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
 		equal: s.equal[v.node], version: v.version, commit: v.commitTS && !v.inRecovery, charset: "UTF8"}
-	q.xmin = "t.xmin::text AS x"
+	q.xmin = "concat(t.xmin) AS x" // a cast may be somebody's
 	if !here.versions {
 		q.xmin, q.commit = "'0'::text AS x", false // what is made of it is never persistent
 	}
@@ -177,7 +177,7 @@ func (q statements) filter(condition string) string {
 func (q statements) scan(condition string) string {
 	sums := ""
 	for i := range q.method.lanes {
-		sums += fmt.Sprintf(", coalesce(sum(h%d)::text, '')", i+1)
+		sums += fmt.Sprintf(", concat(sum(h%d))", i+1)
 	}
 	// The number of rows is sum / average, which share their state; count(*) costs as
 	// much again, and count(h1) more. Both have at least 16 digits, so that the

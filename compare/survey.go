@@ -57,6 +57,7 @@ type column struct {
 	base      string // name of the base type behind domains, without typmod, qualified unless built in
 	class     string // typtype of the base: b, c, e, r, m
 	category  string // typcategory of the base
+	cast      bool   // of a type of the server's, which somebody gave a cast to text
 	notNull   bool
 	generated string
 }
@@ -192,7 +193,8 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 			SELECT t.oid, t.oid AS base, t.typtype, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype <> 'd'
 			UNION ALL SELECT d.oid, b.base, b.typtype, b.typbasetype FROM base b JOIN pg_catalog.pg_type d ON d.typbasetype = b.oid AND d.typtype = 'd')
 		SELECT a.attrelid, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.base, NULL),
-			b.typtype::text, t.typcategory::text, `+notNull+`, `+generated+`
+			b.typtype::text, t.typcategory::text, EXISTS (SELECT FROM pg_catalog.pg_cast x WHERE x.castsource = b.base AND x.casttarget = 'text'::regtype AND x.oid >= 16384),
+			`+notNull+`, `+generated+`
 		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN base b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.base
 		WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND NOT n.nspname = ANY ($1)
@@ -203,7 +205,7 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 	for rows.Next() {
 		var oid uint32
 		var c column
-		if err := rows.Scan(&oid, &c.name, &c.num, &c.typ, &c.base, &c.class, &c.category, &c.notNull, &c.generated); err != nil {
+		if err := rows.Scan(&oid, &c.name, &c.num, &c.typ, &c.base, &c.class, &c.category, &c.cast, &c.notNull, &c.generated); err != nil {
 			return err
 		}
 		if t := byOID[oid]; t != nil {
