@@ -119,6 +119,13 @@ func TestNoWrongMatch(t *testing.T) {
 		execAll(t, nodes[1:], "DROP CAST (numeric AS text); DROP CAST (int[] AS text)")
 		differing()
 	})
+	// What stands for an object's name must not depend on how a node quotes names.
+	t.Run("names of objects where a node quotes all identifiers", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE objects (id int PRIMARY KEY, c regclass, r regrole); INSERT INTO objects VALUES (1, 'pg_class', 'postgres'), (2, 'objects', 'postgres')")
+		execAll(t, nodes[1:], "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET quote_all_identifiers = on', current_database()); END $$")
+		defer execAll(t, nodes[1:], "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I RESET quote_all_identifiers', current_database()); END $$")
+		require.Equal(t, compare.Match, one(t, "objects", compare.Request{}).Verdict)
+	})
 	t.Run("a value that a native function does not take", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE earliest (id int PRIMARY KEY, at timestamptz); INSERT INTO earliest VALUES (1, '4714-11-24 00:00:00+00 BC'), (2, '2026-01-01Z'), (3, '4714-11-24 00:00:00.000002+00 BC')")
 		x := one(t, "earliest", compare.Request{})

@@ -151,6 +151,9 @@ func pinned(s Settings) [][2]string {
 		{"bytea_output", "hex"},
 		{"lc_monetary", "C"},
 		{"standard_conforming_strings", "on"},
+		{"quote_all_identifiers", "off"},
+		{"array_nulls", "on"},
+		{"transform_null_equals", "off"},
 		{"client_min_messages", "warning"},
 		{"jit", "off"}, // compiling costs more than any of our queries gains
 	}
