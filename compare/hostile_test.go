@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"testing"
@@ -171,6 +172,36 @@ func TestNoWrongMatch(t *testing.T) {
 		require.NoError(t, err)
 		r := run(t, req)
 		require.Equal(t, compare.Different, r.Verdict, summary(r))
+		require.NoError(t, req.Ledger.Close())
+	})
+	t.Run("the ledger's word on a table whose name reads like another's", func(t *testing.T) {
+		execAll(t, nodes, `CREATE SCHEMA "a.b"; CREATE SCHEMA a; CREATE TABLE "a.b".c (id int PRIMARY KEY, v int); CREATE TABLE a."b.c" (id int PRIMARY KEY, v int);
+			INSERT INTO "a.b".c VALUES (1, 1); INSERT INTO a."b.c" VALUES (1, 1)`)
+		execAll(t, nodes[1:], `UPDATE a."b.c" SET v = 2`)
+		req := compare.Request{Topology: top, Static: true, Tables: []string{"a.b.c"}}
+		file := filepath.Join(t.TempDir(), "ledger")
+		var err error
+		req.Ledger, err = compare.OpenLedger(file, req, false)
+		require.NoError(t, err)
+		// Broken off between the two.
+		ctx, cancel := context.WithCancel(t.Context())
+		broken := req
+		broken.MaxConnections = 1
+		broken.Rank = func(_, schema, _ string) int64 { return int64(len(schema)) * -1 }
+		broken.Progress = func(e compare.Event) {
+			if e.TablesDone == 1 {
+				cancel()
+			}
+		}
+		_, err = compare.Run(ctx, broken)
+		require.ErrorIs(t, err, context.Canceled)
+		require.NoError(t, req.Ledger.Close())
+		req.Ledger, err = compare.OpenLedger(file, req, true)
+		require.NoError(t, err)
+		r := run(t, req)
+		require.Len(t, r.Tables, 2)
+		require.Equal(t, compare.Match, tableOf(t, r, "c").Verdict, summary(r))
+		require.Equal(t, compare.Different, tableOf(t, r, "b.c").Verdict, summary(r))
 		require.NoError(t, req.Ledger.Close())
 	})
 }

@@ -24,8 +24,14 @@ type task struct {
 
 func (t *task) qualified() string { return qualified(t.schema, t.name) }
 
-// label names the task in progress and errors.
-func (t *task) label() string { return t.dataSet + ": " + t.schema + "." + t.name }
+// label names the task in progress, errors and the ledger: no two tasks have the
+// same one.
+func (t *task) label() string {
+	if strings.Contains(t.schema+t.name, ".") {
+		return t.dataSet + ": " + t.qualified()
+	}
+	return t.dataSet + ": " + t.schema + "." + t.name
+}
 
 // planTables lists what is to be compared: for every data set of the plan the
 // union, over all of its nodes, of the tables that its replication sets carry.
