@@ -41,7 +41,7 @@ func causeOf(d *Difference) string {
 		return explain(CauseFiltered, "%s has the row with content that does not meet the row filter, so a change that moved it out of the filter, or into it, did not take effect everywhere", strings.Join(filtered, ", "))
 	case len(empty) > 0 && len(empty) == len(lack):
 		return explain(CauseTruncate, "the table of %s held no row at all", strings.Join(empty, ", "))
-	case len(lack) == 0 && relaxed[0] != "" && relaxed[0] == relaxed[len(relaxed)-1]:
+	case len(lack) == 0 && !alike(d.Versions) && relaxed[0] != "" && relaxed[0] == relaxed[len(relaxed)-1]:
 		return explain(CauseRepresentation, "by the rules of mode value the rows are equal")
 	}
 	if len(d.Majority) == 0 || len(d.Minority) == 0 {
@@ -60,6 +60,10 @@ func causeOf(d *Difference) string {
 	}
 	good, bad := latest(right), latest(wrong)
 	switch {
+	case good.Hash == bad.Hash && good.Count > bad.Count:
+		return explain(CauseMissedInsert, "%s has %d copies of a row of which the others have %d", names1(wrong), bad.Count, good.Count)
+	case good.Hash == bad.Hash && good.Count < bad.Count:
+		return explain(CauseMissedDelete, "%s has %d copies of a row of which the others have %d", names1(wrong), bad.Count, good.Count)
 	case good.Exists && !bad.Exists:
 		return explain(CauseMissedInsert, "%s has no row that the others have from %s", names1(wrong), from(good))
 	case !good.Exists && bad.Exists:
@@ -77,6 +81,17 @@ func causeOf(d *Difference) string {
 			names1(wrong), originOf(bad), stamp(bad), originOf(good), stamp(good))
 	}
 	return ""
+}
+
+// alike reports whether all nodes hold one and the same row, of which then, as
+// they differ, not all have as many.
+func alike(versions []RowVersion) bool {
+	for _, v := range versions {
+		if !v.Exists || v.Hash != versions[0].Hash {
+			return false
+		}
+	}
+	return true
 }
 
 func explain(cause, format string, a ...any) string { return cause + ": " + fmt.Sprintf(format, a...) }

@@ -39,4 +39,28 @@ func TestCausesFromTheData(t *testing.T) {
 	require.Contains(t, written["1"], compare.CauseRepresentation+": ")
 	require.NotContains(t, written["2"], compare.CauseRepresentation)
 	require.Contains(t, written["3"], compare.CauseRepresentation+": ")
+
+	t.Run("nothing that meets a condition is not an empty table", func(t *testing.T) {
+		execAll(t, nodes[1:], "UPDATE moved SET region = 'eu'; DELETE FROM moved WHERE id > 90")
+		for key, cause := range causes("moved", "id > 90") {
+			require.NotContains(t, cause, compare.CauseTruncate, key)
+		}
+	})
+	t.Run("equal rows in different numbers", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE bag (v text); INSERT INTO bag VALUES ('a'), ('b'), ('b'), ('c')")
+		execAll(t, nodes[1:], "INSERT INTO bag VALUES ('a'); DELETE FROM bag WHERE v = 'b'; INSERT INTO bag VALUES ('b')")
+		req := compare.Request{Topology: static(nodes), Static: true, Tables: []string{"bag"}, Policy: compare.Policy{Rule: compare.BySource, Sources: []string{"n1"}}}
+		x := tableOf(t, run(t, req), "bag")
+		require.Len(t, x.Diffs, 2)
+		for _, d := range x.Diffs {
+			require.NotContains(t, d.Cause, compare.CauseRepresentation)
+			if *d.Versions[0].Values["v"] == "a" {
+				require.Contains(t, d.Cause, compare.CauseMissedDelete+": n2 has")
+				require.Equal(t, compare.Extra, d.Kind)
+			} else {
+				require.Contains(t, d.Cause, compare.CauseMissedInsert+": n2 has")
+				require.Equal(t, compare.Missing, d.Kind)
+			}
+		}
+	})
 }

@@ -216,6 +216,13 @@ func kindOf(d *Difference) Kind {
 	slices.Sort(hashes)
 	uniformRow := len(slices.Compact(hashes)) == 1
 	switch {
+	case lack == 0 && alike(d.Versions): // fewer copies of it here than there
+		for _, c := range camps(d.Versions) {
+			if len(d.Majority) > 0 && !slices.Contains(d.Majority, c[0].Node) && c[0].Count > countOf(d, d.Majority[0]) {
+				return Extra
+			}
+		}
+		return Missing
 	case lack == 0:
 		return Changed
 	case !uniformRow:
@@ -233,4 +240,14 @@ func kindOf(d *Difference) Kind {
 		return Extra
 	}
 	return Missing
+}
+
+// countOf returns how many equal rows a node has.
+func countOf(d *Difference, node string) int64 {
+	for _, v := range d.Versions {
+		if v.Node == node {
+			return v.Count
+		}
+	}
+	return 0
 }

@@ -30,7 +30,7 @@ func (q statements) relaxed() string {
 func (r *run) lacking(ctx context.Context, sessions []*cluster.Session, qs []statements, out *Table) {
 	empty := map[string]bool{}
 	for _, c := range out.Nodes {
-		empty[c.Node] = c.Error == "" && c.Rows == 0 && c.Digest != ""
+		empty[c.Node] = c.Error == "" && c.Rows == 0 && c.Digest != "" && out.Where == ""
 	}
 	for i, s := range sessions {
 		var keys [][]string

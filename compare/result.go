@@ -112,8 +112,8 @@ type Kind string
 
 // The kinds of difference.
 const (
-	Missing Kind = "missing" // a minority lacks the row
-	Extra   Kind = "extra"   // a minority has a row that the others lack
+	Missing Kind = "missing" // a minority lacks the row, or has fewer of a row that the table has several times
+	Extra   Kind = "extra"   // a minority has a row that the others lack, or more of it
 	Changed Kind = "changed" // all have it, with other content
 	Mixed   Kind = "mixed"   // some lack it, others have other content
 )
