@@ -17,8 +17,9 @@ var (
 	// firstChunk is how many pages the first statement reads of a table that is
 	// read in chunks.
 	firstChunk int64 = 1 << 16
-	// gaugePages are read to see how long all would take.
-	gaugePages int64 = 1 << 11
+	// gaugePages are read to see how long all would take. That takes a hundredth of
+	// a second, and is enough: they are read a second time by the scan.
+	gaugePages int64 = 1 << 9
 )
 
 const (

@@ -56,6 +56,7 @@ func main() {
 	buffers := flag.String("shared-buffers", "2GB", "of each server")
 	flag.IntVar(&flagConnections, "connections", 0, "to one node; 0 for the comparer's default")
 	flag.IntVar(&flagPages, "chunk-pages", 0, "pages of the first chunk; 0 for the comparer's default")
+	only := flag.String("only", "", "measure only the lines whose name contains this")
 	scale := flag.Bool("scale", false, "instead: how the cost grows with rows (1, 3, 10, 30 million on two nodes) and nodes (2, 3, 6 with a million rows)")
 	millions := flag.String("millions", "1,3,10,30", "of rows, with -scale")
 	diverged := flag.Bool("diverged", false, "instead: a table of which every row differs")
@@ -80,7 +81,7 @@ func main() {
 	case *diverged:
 		err = apart(ctx, *rows, *nodes, *buffers)
 	default:
-		err = bench(ctx, *rows, *rounds, *nodes, *random, *buffers)
+		err = bench(ctx, *rows, *rounds, *nodes, *random, *only, *buffers)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -88,7 +89,7 @@ func main() {
 	}
 }
 
-func bench(ctx context.Context, rows int64, rounds, count int, random bool, buffers string) error {
+func bench(ctx context.Context, rows int64, rounds, count int, random bool, only, buffers string) error {
 	b, down, err := start(ctx, count, buffers)
 	if err != nil {
 		return err
@@ -126,6 +127,9 @@ func bench(ctx context.Context, rows int64, rounds, count int, random bool, buff
 			if err := all(s.setup); err != nil {
 				return err
 			}
+		}
+		if !strings.Contains(s.name, only) {
+			continue
 		}
 		last := nodes[len(nodes)-1]
 		if s.one != "" {
