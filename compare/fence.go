@@ -131,6 +131,10 @@ func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges [
 		if err != nil {
 			return nil, nil, err
 		}
+		filling, err := copying(ctx, session, repl.flavour, t.qualified())
+		if err != nil {
+			return nil, nil, err
+		}
 		fed := map[string]bool{s: true}
 		for i, sub := range repl.subs {
 			if !slices.ContainsFunc(sub.Sets, func(x string) bool { return slices.Contains(t.sets, x) }) {
@@ -141,6 +145,8 @@ func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges [
 			switch {
 			case !sub.Enabled:
 				fail(p, s, "the subscription is disabled")
+			case filling[sub.Name]:
+				fail(p, s, "the subscription is copying the table, and applies none of its changes until that is done")
 			case f.surveys[p] == nil:
 				fail(p, s, "the provider could not be asked for its WAL position")
 			default:

@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -64,6 +65,30 @@ func TestSubscriberOnlyOfNativeReplication(t *testing.T) {
 	execAll(t, nodes[1:], "ALTER SUBSCRIPTION n1_to_n2 ENABLE; UPDATE product SET name = 'p500' WHERE id = 500")
 	x = product()
 	require.Equal(t, compare.Match, x.Verdict, "%v %v", x.Reasons, x.Counts)
+
+	t.Run("a table that is still being copied", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE late (id int, v int, PRIMARY KEY (id, v)) PARTITION BY RANGE (id); CREATE TABLE late1 PARTITION OF late FOR VALUES FROM (0) TO (1000)")
+		execAll(t, nodes[:1], "INSERT INTO late SELECT g, g FROM generate_series(1, 100) g; ALTER PUBLICATION ref ADD TABLE late")
+		held, err := nodes[1].Connect(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = held.Close(context.Background()) }()
+		_, err = held.Exec(t.Context(), "BEGIN; LOCK TABLE late1 IN SHARE MODE") // readers may read, and the copy waits
+		require.NoError(t, err)
+		execAll(t, nodes[1:], "ALTER SUBSCRIPTION n1_to_n2 REFRESH PUBLICATION")
+		late := func() compare.Table {
+			return tableOf(t, run(t, compare.Request{Topology: top, Tables: []string{"late", "product"}}), "late")
+		}
+		x := late()
+		require.Equal(t, compare.Incomplete, x.Verdict, "%v %v", x.Reasons, x.Counts)
+		require.Equal(t, compare.Counts{Suspect: 100, Unverified: 100}, x.Counts)
+		execAll(t, nodes[1:], "UPDATE product SET name = 'other' WHERE id = 9")
+		r := run(t, compare.Request{Topology: top})
+		require.Equal(t, []string{"public.product(9) changed "}, found(r, compare.Persistent), "the other tables are fenced: %s", summary(r))
+		require.Contains(t, summary(r), "is copying the table")
+		_, err = held.Exec(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		require.Eventually(t, func() bool { return late().Verdict == compare.Match }, time.Minute, 100*time.Millisecond)
+	})
 }
 
 // Both ways, as PostgreSQL 16 and later can.
