@@ -76,7 +76,10 @@ func align(req Request, t *task, mixed bool) *shape {
 			base, c.class = "", ""
 		}
 		c.base = base
-		c.bits = mixed && sends[strings.TrimSuffix(base, "[]")] != ""
+		c.bits = mixed && hasBits(base)
+		if mixed && !c.bits && holdsFloats(have[name]) {
+			s.reasons = append(s.reasons, fmt.Sprintf("column %s holds floats within its type (%s), which servers before PostgreSQL 12 write in another way: compare without it (--exclude-column)", name, perNode(types)))
+		}
 		s.columns = append(s.columns, c)
 	}
 	if len(s.columns) == 0 && len(nodes) > 0 {
@@ -84,6 +87,15 @@ func align(req Request, t *task, mixed bool) *shape {
 	}
 	s.findKey(t, nodes)
 	return s
+}
+
+func holdsFloats(on map[string]column) bool {
+	for _, c := range on {
+		if c.floats {
+			return true
+		}
+	}
+	return false
 }
 
 func leftOut(req Request, t *task, name string) string {

@@ -57,6 +57,7 @@ type column struct {
 	base      string // name of the base type behind domains, without typmod, qualified unless built in
 	class     string // typtype of the base: b, c, e, r, m
 	category  string // typcategory of the base
+	floats    bool   // of a type that holds floats
 	cast      bool   // of a type of the server's, which somebody gave a cast to text
 	notNull   bool
 	generated string
@@ -104,6 +105,9 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 		}
 		if err := readColumns(ctx, tx, v.version, byOID); err != nil {
 			return fmt.Errorf("columns: %w", err)
+		}
+		if err := readFloats(ctx, tx, v.version, byOID); err != nil {
+			return fmt.Errorf("types of columns: %w", err)
 		}
 		if err := readKeys(ctx, tx, byOID); err != nil {
 			return fmt.Errorf("indexes: %w", err)
