@@ -25,7 +25,7 @@ type DifferenceLine struct {
 	Columns  []string        `json:"columns"` // that differ
 	Node     string          `json:"node"`
 	Exists   bool            `json:"exists"`
-	Count    int64           `json:"count"` // equal rows, for tables without a key; else 0
+	Count    int64           `json:"count"` // rows: of equal ones in a table without a key, else 1 or 0
 	Hash     string          `json:"hash"`
 	CommitAt *time.Time      `json:"commit_at"` // UTC; null: not known
 	Origin   string          `json:"origin"`    // node, else the origin's own name; "": not known
@@ -46,6 +46,9 @@ func (r *Report) Differences() []DifferenceLine {
 		for _, d := range t.Diffs {
 			key := keyObject(t.Key, d.Key)
 			for _, v := range d.Versions {
+				if v.Exists {
+					v.Count = max(v.Count, 1)
+				}
 				l := DifferenceLine{DataSet: t.DataSet, Table: tableName(t), Key: key, Kind: d.Kind, Status: d.Status, Columns: list(d.Columns), Node: v.Node, Exists: v.Exists,
 					Count: v.Count, Hash: v.Hash, Origin: v.Origin, Majority: list(d.Majority), Cause: d.Cause}
 				if l.Origin == "" {

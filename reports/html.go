@@ -224,10 +224,12 @@ type heldVersion struct {
 type heldBy struct {
 	Columns  []string
 	Versions []heldVersion
+	Right    string // what those are called that the consensus rule finds right
 }
 
-func htmlHeld(d compare.Difference) heldBy {
+func htmlHeld(policy string, d compare.Difference) heldBy {
 	out := heldBy{Columns: cleanAll(d.Columns)}
+	out.Right, _ = rightBy(policy)
 	if !slices.ContainsFunc(d.Versions, func(v compare.RowVersion) bool { return len(v.Values) > 0 }) {
 		out.Columns = nil
 	}

@@ -330,7 +330,7 @@ func (t *topologyMap) class(name string) string {
 
 func (t *topologyMap) word(name string) string {
 	if n := t.apart[name]; n > 0 {
-		return plural(n, "listed row differs", "listed rows differ") + " from the majority"
+		return plural(n, "listed row differs", "listed rows differ") + " from what is right by consensus"
 	}
 	if t.mild[name] {
 		return "something less severe failed"

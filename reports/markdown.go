@@ -83,7 +83,7 @@ func mdComparison(b *bufio.Writer, c *compare.Result) {
 			if i == textDifferences {
 				break
 			}
-			fmt.Fprintf(b, "\n%s: %s\n\n| node | version | committed | origin |\n| --- | --- | --- | --- |\n", mdCode(keyText(t.Key, d.Key)), md(differenceText(d)))
+			fmt.Fprintf(b, "\n%s: %s\n\n| node | version | committed | origin |\n| --- | --- | --- | --- |\n", mdCode(keyText(t.Key, d.Key)), md(differenceText(c.Policy, d)))
 			letters := versionLetters(d)
 			for j, v := range d.Versions {
 				fmt.Fprintf(b, "| %s | %s | %s | %s |\n", md(v.Node), letters[j], commitText(v), md(originText(v)))

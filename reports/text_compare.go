@@ -47,7 +47,7 @@ func (p *page) comparison(r *Report, verbose bool) error {
 		}
 	}
 	for _, t := range c.Tables {
-		if err := p.differences(t, verbose); err != nil {
+		if err := p.differences(c.Policy, t, verbose); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func suspectsText(c compare.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *page) differences(t compare.Table, verbose bool) error {
+func (p *page) differences(policy string, t compare.Table, verbose bool) error {
 	if len(t.Diffs) == 0 {
 		return nil
 	}
@@ -142,7 +142,7 @@ func (p *page) differences(t compare.Table, verbose bool) error {
 	}
 	for _, d := range shown {
 		p.blank()
-		p.para("  ", p.paint(bold, clean(keyText(t.Key, d.Key)))+": "+differenceText(d))
+		p.para("  ", p.paint(bold, clean(keyText(t.Key, d.Key)))+": "+differenceText(policy, d))
 		if err := p.versions(d); err != nil {
 			return err
 		}
@@ -158,15 +158,36 @@ func (p *page) differences(t compare.Table, verbose bool) error {
 }
 
 // differenceText says what kind of difference it is, how sure, who agrees.
-func differenceText(d compare.Difference) string {
+func differenceText(policy string, d compare.Difference) string {
 	s := fmt.Sprintf("%s, %s", d.Kind, d.Status)
 	if len(d.Columns) > 0 {
 		s += "; differs in " + strings.Join(cleanAll(d.Columns), ", ")
 	}
+	word, none := rightBy(policy)
 	if len(d.Majority) > 0 {
-		return s + "; majority " + strings.Join(cleanAll(d.Majority), ", ")
+		return s + "; " + word + " " + strings.Join(cleanAll(d.Majority), ", ")
 	}
-	return s + "; no majority"
+	if none == "" {
+		return s
+	}
+	return s + "; " + none
+}
+
+// rightBy is what the nodes are called that a consensus rule finds right, and
+// what is said when it finds none; see [compare.Policy.String].
+func rightBy(policy string) (word, none string) {
+	rule, _, _ := strings.Cut(strings.NewReplacer(";", " ").Replace(policy), " ")
+	switch compare.Rule(rule) {
+	case compare.ByQuorum:
+		return "quorum", "no quorum"
+	case compare.BySource:
+		return "right by source", "right by source: nobody"
+	case compare.ByNewest:
+		return "newest", "newest not known"
+	case compare.Undecided:
+		return "right", ""
+	}
+	return "majority", "no majority"
 }
 
 // keyText renders "id=17" or "country=DE, no=4".
