@@ -244,7 +244,7 @@ func TestReadingAsksLittle(t *testing.T) {
 	for _, w := range wires {
 		got := w.Traffic()
 		require.Equal(t, 1, got.Connections)
-		// Login, settings, clock twice, BEGIN, what is there, all parts, ROLLBACK.
+		// Login, settings, clock twice, BEGIN, what is there, all parts, COMMIT.
 		require.Equal(t, 8, got.RoundTrips)
 		require.InDelta(t, 78, got.Statements, 20)
 	}

@@ -87,8 +87,12 @@ func (d *detection) conflict(relation string, out Output) string {
 // void throws away what was read so far.
 func (d *detection) void(why string) error {
 	d.note(fmt.Sprintf("%s: read anew from the beginning, since %s", d.node, why))
-	for _, c := range d.chunks {
-		d.r.advance(d.t, d.node, -c.rows)
+	for i, c := range d.chunks {
+		if i < d.resumed {
+			d.r.resumed(d.t, d.node, -c.rows)
+		} else {
+			d.r.advance(d.t, d.node, -c.rows)
+		}
 	}
 	d.epoch++
 	d.chunks, d.parts, d.moved, d.rows, d.resumed = nil, map[int64]part{}, moved{}, 0, 0

@@ -3,6 +3,7 @@ package compare
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // progressed is how far the scan of the table under way is.
@@ -10,10 +11,41 @@ type progressed struct {
 	label    string
 	expected int64 // estimated, over all nodes
 	rows     int64
+	resumed  int64 // of the rows, those that an earlier run had read
+}
+
+// tally is how far a run is, over all that work on it.
+type tally struct {
+	done     atomic.Int64 // tables
+	total    int
+	rows     atomic.Int64 // read in scans by this run, of all tables and nodes
+	expected atomic.Int64 // estimated; of tables that are done what was read of them
+}
+
+// expect begins the count of a run.
+func (r *run) expect(tasks []*task) {
+	r.tally.total = len(tasks)
+	for _, t := range tasks {
+		r.tally.expected.Add(t.estimate(nodesOn(t)))
+	}
+}
+
+// estimate returns about how many rows the table has on some nodes.
+func (t *task) estimate(nodes []string) (rows int64) {
+	for _, n := range nodes {
+		rows += int64(t.on[n].estimate())
+	}
+	return rows
 }
 
 func (r *run) event(phase string, t *task, node string, rows, total int64) {
-	r.req.Progress(Event{Phase: phase, Table: t.label(), Node: node, TablesDone: int(r.tally.done.Load()), TablesTotal: r.tally.total, Rows: rows, RowsTotal: total})
+	r.tell(Event{Phase: phase, Table: t.label(), Node: node, Rows: rows, RowsTotal: total})
+}
+
+func (r *run) tell(e Event) {
+	e.TablesDone, e.TablesTotal = int(r.tally.done.Load()), r.tally.total
+	e.RunRows, e.RunRowsTotal = r.tally.rows.Load(), r.tally.expected.Load()
+	r.req.Progress(e)
 }
 
 // say reports what happens between two steps of the scan.
@@ -24,16 +56,17 @@ func (r *run) say(phase, label, node string) {
 	if p.label != label {
 		p = progressed{}
 	}
-	r.req.Progress(Event{Phase: phase, Table: label, Node: node, TablesDone: int(r.tally.done.Load()), TablesTotal: r.tally.total, Rows: p.rows, RowsTotal: p.expected})
+	r.tell(Event{Phase: phase, Table: label, Node: node, Rows: p.rows, Resumed: p.resumed, RowsTotal: p.expected})
 }
 
-// scanning begins the count of a table's rows.
+// scanning begins the count of a table's rows, also anew.
 func (r *run) scanning(t *task, nodes []string) {
 	r.mu.Lock()
-	r.progress = progressed{label: t.label()}
-	for _, n := range nodes {
-		r.progress.expected += int64(t.on[n].estimate())
+	if old := r.progress; old.label == t.label() {
+		r.tally.rows.Add(old.resumed - old.rows)
+		r.tally.expected.Add(old.resumed)
 	}
+	r.progress = progressed{label: t.label(), expected: t.estimate(nodes)}
 	r.mu.Unlock()
 	r.say("scan", t.label(), "")
 }
@@ -42,8 +75,37 @@ func (r *run) scanning(t *task, nodes []string) {
 func (r *run) advance(t *task, node string, rows int64) {
 	r.mu.Lock()
 	r.progress.rows += rows
+	r.tally.rows.Add(rows)
 	r.mu.Unlock()
 	r.say("scan", t.label(), node)
+}
+
+// resumed counts rows of a node that an earlier run had read.
+func (r *run) resumed(t *task, node string, rows int64) {
+	r.mu.Lock()
+	r.progress.rows += rows
+	r.progress.resumed += rows
+	r.tally.expected.Add(-rows)
+	r.mu.Unlock()
+	r.say("scan", t.label(), node)
+}
+
+// settleAccount takes out of what is ahead of the run what a table that is done
+// had less than was estimated, or puts in what it had more.
+func (r *run) settleAccount(t *task) {
+	r.mu.Lock()
+	var read int64
+	if r.progress.label == t.label() {
+		read = r.progress.rows
+	}
+	r.mu.Unlock()
+	r.tally.expected.Add(read - t.estimate(nodesOn(t)))
+}
+
+// ended counts a table as done.
+func (r *run) ended(t *task) {
+	r.tally.done.Add(1)
+	r.event(PhaseDone, t, "", 0, 0)
 }
 
 // notes collects what a reader of a table's result should know.

@@ -64,16 +64,23 @@ type Request struct {
 	Progress func(Event) // called from several goroutines; may be nil
 }
 
-// Event reports progress.
+// Event reports progress. Several tables may be under way at once.
 type Event struct {
-	Phase       string // "scan", "drill", "fence", "recheck", "wait: …"
+	Phase       string // "scan", "drill", "fence", "recheck", "wait: …", or [PhaseDone]
 	Table       string // "shard1: schema.table"
 	Node        string
 	TablesDone  int
 	TablesTotal int
-	Rows        int64 // read so far in this table, over all nodes
+	Rows        int64 // read so far in this table, over all nodes; in the recheck suspects settled
 	RowsTotal   int64 // estimated
+	Resumed     int64 // of Rows, those that an earlier run had read
+
+	RunRows      int64 // read by this run in the scans of all tables, over all nodes
+	RunRowsTotal int64 // estimated, without what an earlier run had read
 }
+
+// PhaseDone is the phase of a table's last event.
+const PhaseDone = "done"
 
 // RequestError says that the request names something that the plan or the
 // cluster does not have.

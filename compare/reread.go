@@ -43,6 +43,11 @@ func Recheck(ctx context.Context, req Request, earlier *Result, asked []AskedKey
 	if earlier.Mode != "" && earlier.Mode != req.Mode {
 		out.Reasons = append(out.Reasons, fmt.Sprintf("the earlier result was of mode %s, and this one is of mode %s", earlier.Mode, req.Mode))
 	}
+	for n, old := range earlier.Tables {
+		if _, named := byTable[n]; selected(req, old) && (named || asked == nil && len(old.Diffs) > 0) {
+			r.tally.total++
+		}
+	}
 	var wrong []string
 	for n, old := range earlier.Tables {
 		keys, named := byTable[n]
@@ -63,9 +68,13 @@ func Recheck(ctx context.Context, req Request, earlier *Result, asked []AskedKey
 				what = "was not found on the nodes that answered"
 			}
 			out.Reasons = append(out.Reasons, fmt.Sprintf("%s: %s.%s %s", old.DataSet, old.Schema, old.Name, what))
+			r.tally.done.Add(1)
 			continue
 		}
 		table, err := r.again(ctx, tasks[i], old, keys, named)
+		if ctx.Err() == nil {
+			r.ended(tasks[i])
+		}
 		if e, ok := errors.AsType[*RequestError](err); ok {
 			wrong = append(wrong, e.Problem)
 			continue

@@ -62,7 +62,7 @@ func (d *detection) resume(ctx context.Context) error {
 			return d.void("what an earlier run read was read otherwise")
 		}
 		d.add(chunk{relation: c.Relation, file: c.File, part: c.Range, snapshot: c.Snapshot, rows: c.Rows}, parts, c.Bytes)
-		d.r.advance(d.t, d.node, c.Rows)
+		d.r.resumed(d.t, d.node, c.Rows)
 		done[c.Relation] = append(done[c.Relation], c.Range)
 	}
 	d.resumed = len(d.chunks)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pgconcord/pgconcord/internal/cluster"
@@ -31,12 +30,6 @@ type run struct {
 	pauses   pauses
 }
 
-// tally is how many tables are done.
-type tally struct {
-	done  atomic.Int64
-	total int
-}
-
 // Run compares the tables of the plan and returns what it found. An error means
 // that a request names what is not there ([*RequestError]), or that the context
 // ended: the result then holds the tables done so far. Whatever else goes wrong is in
@@ -47,7 +40,7 @@ func Run(ctx context.Context, req Request) (*Result, error) {
 		return nil, err
 	}
 	defer r.close()
-	r.tally.total = len(tasks)
+	r.expect(tasks)
 	if out.Tables, err = r.all(ctx, tasks); err != nil {
 		return nil, err
 	}

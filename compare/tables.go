@@ -127,7 +127,8 @@ func (r *run) one(ctx context.Context, t *task) (*Table, error) {
 		}
 	}
 	if ctx.Err() == nil {
-		r.tally.done.Add(1)
+		r.settleAccount(t)
+		r.ended(t)
 	}
 	table.Unfinished = ctx.Err() != nil && table.Verdict == Incomplete
 	return &table, nil

@@ -174,23 +174,12 @@ func (a *app) withProgress(ctx context.Context, request compare.Request, run fun
 	p := a.newProgress()
 	request.Progress = p.event
 	result, err := run(ctx, request)
-	last := p.done()
+	far := p.stopped()
 	if errors.As(err, new(*compare.RequestError)) {
 		return nil, asUsage(err)
 	}
-	if ctx.Err() != nil && last.TablesTotal > 0 {
-		fmt.Fprintf(a.stderr, "pgconcord: stopped after %d of %d tables%s\n", last.TablesDone, last.TablesTotal, within(last))
+	if ctx.Err() != nil && far != "" {
+		fmt.Fprintf(a.stderr, "pgconcord: stopped after %s\n", far)
 	}
 	return result, err
-}
-
-// within tells of the table at which a comparison was stopped.
-func within(e compare.Event) string {
-	switch {
-	case e.Table == "" || e.TablesDone == e.TablesTotal:
-		return ""
-	case e.RowsTotal > 0:
-		return fmt.Sprintf(", within %s (%s: %d of about %d rows)", e.Table, e.Phase, e.Rows, e.RowsTotal)
-	}
-	return fmt.Sprintf(", within %s (%s)", e.Table, e.Phase)
 }
