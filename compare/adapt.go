@@ -61,18 +61,28 @@ func (d *detection) missed(p *piece, part Range, epoch int, err error) error {
 	if !timedOut(err) {
 		return err
 	}
+	kept := d.keeps(p) // as it was when the job was made
 	least := map[string]int64{byPages: minPages, byKeys: minKeys}[p.by]
 	length := min(p.length(part), d.steps[p.by])
+	if length <= least && part.Last && p.by == byPages {
+		// It may have grown by any number of pages since it was listed.
+		length = 16 * least
+		p.size = part.From + length
+	}
 	if p.by == "" || length <= least {
-		return fmt.Errorf("%w (%s cannot be read in smaller parts)", err, part.describe())
+		return fmt.Errorf("%w (%s cannot be read in smaller parts%s: give it more time, --statement-timeout)", err, part.describe(), p.why)
 	}
 	d.steps[p.by] = min(d.steps[p.by], max(least, length/4))
 	d.note(fmt.Sprintf("%s: a statement ran into its timeout; it is read in smaller parts", d.node))
-	if p.size > 1024 { // the snapshot was kept: see Job.Savepoint
+	if kept {
 		return nil
 	}
 	return errAgain
 }
+
+// keeps reports whether the snapshot outlives a statement that is cancelled,
+// which costs two round trips each: see Job.Savepoint.
+func (d *detection) keeps(p *piece) bool { return p.by != "" && (p.size > 1024 || d.again) }
 
 func (r Range) describe() string {
 	switch r.By {

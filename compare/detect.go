@@ -25,6 +25,7 @@ type detection struct {
 	q      statements
 	spread spread
 	note   func(string)
+	again  bool // after the scan, when one statement has not the time for all: see inparts.go
 
 	mu      sync.Mutex
 	pieces  []*piece
@@ -53,7 +54,7 @@ type chunk struct {
 }
 
 func (r *run) detect(ctx context.Context, d *detection) scanned {
-	d.began, d.steps, d.parts = time.Now(), map[string]int64{}, map[int64]part{}
+	d.began, d.parts = time.Now(), map[int64]part{}
 	err := d.resume(ctx)
 	if err == nil {
 		err = d.all(ctx)
@@ -61,7 +62,7 @@ func (r *run) detect(ctx context.Context, d *detection) scanned {
 	if err == nil {
 		err = d.complete()
 	}
-	out := scanned{parts: d.parts, moved: d.moved, err: err, coverage: Coverage{Node: d.node, Rows: d.rows, Bytes: d.bytes, Buckets: len(d.parts), Chunks: len(d.chunks), Took: time.Since(d.began)}}
+	out := scanned{parts: d.parts, moved: d.moved, cut: len(d.chunks) > len(d.pieces), err: err, coverage: Coverage{Node: d.node, Rows: d.rows, Bytes: d.bytes, Buckets: len(d.parts), Chunks: len(d.chunks), Took: time.Since(d.began)}}
 	c := &out.coverage
 	for i, ch := range d.chunks { // what was true when the first of them was read is what holds for all
 		if s := ch.snapshot; i == 0 || s.At.Before(c.At) {
@@ -220,7 +221,7 @@ func (d *detection) work(ctx context.Context, g Group, moved bool) error {
 func (d *detection) job(g Group, p *piece, part Range, moved bool) Job {
 	q := d.q.reading(p)
 	j := Job{ID: fmt.Sprintf("%s @%s %s %s", d.t.label(), d.node, p.relation, part), Node: d.node, Table: qualified(d.t.schema, d.t.name), Group: g, Relation: p.relation,
-		Range: part, Lanes: q.method.lanes, Savepoint: p.by != "" && p.size > 1024, Moved: moved}
+		Range: part, Lanes: q.method.lanes, Savepoint: d.keeps(p), Moved: moved}
 	if moved {
 		j.ID, j.Keys, j.SQL = "moved "+j.ID, len(d.shape.key), q.moved(part.condition(d.shape), d.oldest())
 		return j

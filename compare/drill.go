@@ -13,11 +13,11 @@ import (
 	"github.com/pgconcord/pgconcord/internal/cluster"
 )
 
-// How many buckets one statement fetches rows of: ranges come by an index, for
-// hash buckets each statement reads the whole table.
+// How many buckets rows are fetched of at once: ranges come by an index, for hash
+// buckets all of the table is read.
 const (
-	drillRanges = 200
-	drillHashed = 20_000
+	rangesAtOnce = 200
+	hashedAtOnce = 20_000
 )
 
 // bucketRows is a bucket as one node sent it: what it holds per key text; for
@@ -50,20 +50,59 @@ func unequalInto(add func(suspect) error) visitor {
 	}
 }
 
-// drillChunk reads keys and digests of the rows in differing buckets from all
-// nodes at once, and shows them bucket by bucket. It holds one bucket a node in
-// memory.
-func drillChunk(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, visit visitor) error {
+// drillWhole reads keys and digests of the rows in some buckets in one statement
+// a node, from all of them at once, and shows them bucket by bucket. It holds one
+// bucket a node in memory.
+func drillWhole(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, visit visitor) error {
+	return together(ctx, len(sessions), visit, func(ctx context.Context, i int, out chan<- bucketRows) error {
+		s, begin := sessions[i], time.Now()
+		return timed(s, begin, s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, drillSettings); err != nil {
+				return err
+			}
+			g := grouping{out: out, keyless: qs[i].keyless()}
+			err := fetch(ctx, tx, qs[i], bad, "", func(bucket int64, key string, v version) error { return g.add(ctx, bucket, key, v) })
+			if err != nil {
+				return err
+			}
+			return g.send(ctx)
+		}))
+	})
+}
+
+// drillParts does the same with a table that no one statement has the time for.
+// Of each node it holds a bucket, and beside that a few MB, in memory, and the
+// rows in a temporary file.
+func drillParts(ctx context.Context, ds []*detection, bad []int64, visit visitor) error {
+	return together(ctx, len(ds), visit, func(ctx context.Context, i int, out chan<- bucketRows) error {
+		all := &runs{}
+		defer all.rows.close()
+		err := ds[i].inParts(ctx, func(ctx context.Context, from querier, q statements, condition string) error {
+			begin := all.rows.at()
+			err := fetch(ctx, from, q, bad, condition, all.add)
+			if err != nil {
+				all.rows.rewind(begin)
+				return err
+			}
+			all.end()
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		return all.send(ctx, ds[i].q.keyless(), out)
+	})
+}
+
+// together shows what nodes send, each in the order of buckets, bucket by bucket.
+func together(ctx context.Context, nodes int, visit visitor, from func(ctx context.Context, node int, out chan<- bucketRows) error) error {
 	g, ctx := errgroup.WithContext(ctx)
-	streams := make([]chan bucketRows, len(sessions))
-	for i, s := range sessions {
+	streams := make([]chan bucketRows, nodes)
+	for i := range streams {
 		streams[i] = make(chan bucketRows, 1)
 		g.Go(func() error {
 			defer close(streams[i])
-			begin := time.Now()
-			return timed(s, begin, s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
-				return fetch(ctx, tx, qs[i], bad, streams[i])
-			}))
+			return from(ctx, i, streams[i])
 		})
 	}
 	g.Go(func() error {
@@ -140,11 +179,10 @@ func twoRows(key []string) error {
 	return fmt.Errorf("there are two rows with the key (%s): the unique index is damaged", strings.Join(key, ", "))
 }
 
-func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<- bucketRows) error {
-	if _, err := tx.Exec(ctx, drillSettings); err != nil {
-		return err
-	}
-	rows, err := tx.Query(ctx, q.drill(bad))
+// fetch reads the rows in some buckets that meet a condition, in the order of
+// buckets.
+func fetch(ctx context.Context, from querier, q statements, bad []int64, condition string, add func(bucket int64, key string, v version) error) error {
+	rows, err := from.Query(ctx, q.drill(bad, condition), pgx.QueryExecModeDescribeExec) // long, and not used again
 	if err != nil {
 		return err
 	}
@@ -156,40 +194,17 @@ func fetch(ctx context.Context, tx pgx.Tx, q statements, bad []int64, out chan<-
 	for i := range keys {
 		dest = append(dest, &keys[i])
 	}
-	current := bucketRows{}
-	send := func() error {
-		if current.rows == nil {
-			return nil
-		}
-		select {
-		case out <- current:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
 	for rows.Next() {
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		if current.rows == nil || current.bucket != b {
-			if err := send(); err != nil {
-				return err
-			}
-			current = bucketRows{bucket: b, rows: map[string]version{}}
+		key := v.digest
+		if !q.keyless() {
+			key = strings.Join(keys, sep)
 		}
-		if q.keyless() {
-			current.rows[v.digest] = v
-		} else {
-			k := strings.Join(keys, sep)
-			if _, twice := current.rows[k]; twice {
-				return twoRows(keys)
-			}
-			current.rows[k] = v
+		if err := add(b, key, v); err != nil {
+			return err
 		}
 	}
-	if rows.Err() != nil {
-		return rows.Err()
-	}
-	return send()
+	return rows.Err()
 }

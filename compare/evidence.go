@@ -50,7 +50,7 @@ func (r *run) lacking(ctx context.Context, sessions []*cluster.Session, qs []sta
 		whole := qs[i]
 		whole.where = ""
 		_ = s.Read(ctx, "look for rows that the filter leaves out", func(ctx context.Context, tx pgx.Tx) error {
-			found, err := pickNode(ctx, tx, whole, keys, false)
+			found, err := pickNode(ctx, tx, whole, keys, false, "")
 			for j, k := range keys {
 				_, rows[j].Filtered = found[strings.Join(k, sep)]
 			}

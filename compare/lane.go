@@ -57,6 +57,17 @@ func (l *lane) send(ctx context.Context, sql ...string) ([]*pgconn.Result, error
 	return results, err
 }
 
+// lead begins as the group's first lane, over the session that the node has
+// anyway.
+func (l *lane) lead(ctx context.Context, g *group, job Job) error {
+	err := l.begin(ctx, g, job, true)
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		// The role may read columns and not lock the table.
+		err = l.begin(ctx, g, job, false)
+	}
+	return l.wrap("begin to compare "+job.Table, err)
+}
+
 // begin takes the group's snapshot. The WAL position is taken before it, so
 // that everything up to that is in what is read. The tables are locked before
 // it too, against what rewrites them: a snapshot that is older than such a
@@ -171,15 +182,21 @@ func (l *lane) end() {
 }
 
 func (l *lane) run(ctx context.Context, job Job, out *Output) error {
+	return l.attempt(ctx, job.Savepoint, func(ctx context.Context) error { return read(ctx, l.session.Conn, job, out) })
+}
+
+// attempt runs what has the time of one statement. With a savepoint the snapshot
+// outlives its failure.
+func (l *lane) attempt(ctx context.Context, savepoint bool, fn func(context.Context) error) error {
 	ctx, cancel := l.session.Deadline(ctx)
 	defer cancel()
-	if !job.Savepoint {
-		return read(ctx, l.session.Conn, job, out)
+	if !savepoint {
+		return fn(ctx)
 	}
 	if _, err := l.session.Conn.Exec(ctx, "SAVEPOINT pgconcord"); err != nil {
 		return err
 	}
-	if err := read(ctx, l.session.Conn, job, out); err != nil {
+	if err := fn(ctx); err != nil {
 		again, cancel := l.session.Deadline(context.WithoutCancel(ctx))
 		defer cancel()
 		if _, back := l.session.Conn.Exec(again, "ROLLBACK TO SAVEPOINT pgconcord; RELEASE SAVEPOINT pgconcord"); back != nil {

@@ -23,10 +23,10 @@ const onePass = 2 * evidenceBatch
 func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int64, fenced bool, round int, moving *spool) error {
 	from := suspects.reader(0)
 	var listed []suspect
-	for chunk := range slices.Chunk(buckets, drillHashed) {
+	for chunk := range slices.Chunk(buckets, hashedAtOnce) {
 		begin, counts, mark, kept := from.at(), *r.counts, moving.at(), len(listed)
 		var cut int64
-		err := r.persist(func() error {
+		err := r.whole(ctx, func() error {
 			from, *r.counts, listed, cut = suspects.reader(begin), counts, listed[:kept], 0
 			moving.rewind(mark)
 			settle := func(x suspect, held []map[string]version) error {
@@ -78,9 +78,6 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 			}
 			return upTo(chunk[len(chunk)-1], func(int64) []map[string]version { return nil })
 		})
-		if timedOut(err) {
-			err = wholeTable(err)
-		}
 		if err != nil {
 			return err
 		}
@@ -139,19 +136,21 @@ func (s *spool) buckets(mask int64) (out []int64, ordered bool, err error) {
 type spoolReader struct {
 	in   *bufio.Reader
 	from *io.LimitedReader
-	size int64 // of what is to be read in all
+	end  int64 // of what is to be read
 	head *suspect
 	next int64 // where the head begins
 }
 
-func (s *spool) reader(at int64) *spoolReader {
+func (s *spool) reader(at int64) *spoolReader { return s.section(at, s.at().size, 1<<16) }
+
+// section reads from one place to another.
+func (s *spool) section(at, end int64, buffer int) *spoolReader {
 	var in io.Reader = bytes.NewReader(s.tail[max(0, at-s.flushed):])
 	if s.file != nil && at < s.flushed {
 		in = io.MultiReader(io.NewSectionReader(s.file, at, s.flushed-at), in)
 	}
-	size := s.flushed + int64(len(s.tail))
-	limited := &io.LimitedReader{R: in, N: size - at}
-	return &spoolReader{in: bufio.NewReaderSize(limited, 1<<16), from: limited, size: size, next: at}
+	limited := &io.LimitedReader{R: in, N: end - at}
+	return &spoolReader{in: bufio.NewReaderSize(limited, buffer), from: limited, end: end, next: at}
 }
 
 // at is the place of what comes next.
@@ -159,7 +158,7 @@ func (r *spoolReader) at() int64 { return r.next }
 
 func (r *spoolReader) peek() (suspect, bool, error) {
 	if r.head == nil {
-		if r.next >= r.size {
+		if r.next >= r.end {
 			return suspect{}, false, nil
 		}
 		x, err := readSuspect(r.in)
@@ -173,5 +172,5 @@ func (r *spoolReader) peek() (suspect, bool, error) {
 
 func (r *spoolReader) take() {
 	r.head = nil
-	r.next = r.size - r.from.N - int64(r.in.Buffered())
+	r.next = r.end - r.from.N - int64(r.in.Buffered())
 }

@@ -19,6 +19,7 @@ type piece struct {
 	relation string // qualified
 	only     bool   // without what inherits from it
 	by       string // how it is cut: see Range
+	why      string // it is not cut
 	size     int64  // pages, when it was listed
 	min, max int64  // of the keys, when it is cut by them
 	pending  []Range
@@ -178,32 +179,40 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 	table := d.t.qualified()
 	alone := &piece{relation: table, only: here.kind == "r", size: here.pages}
 	var out []*piece
-	switch {
-	case here.pages > d.first() && here.kind == "p" && !here.rowSecurity:
+	if here.kind == "p" && !here.rowSecurity && d.big(here.pages) {
 		leaves, err := d.leaves(ctx, v.session, table)
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range leaves {
-			if l.kind != "r" || !l.plain {
-				return []*piece{alone}, nil
+		if !slices.ContainsFunc(leaves, func(l leaf) bool { return l.kind != "r" || !l.plain }) {
+			for _, l := range leaves {
+				out = append(out, &piece{relation: l.qualified, only: true, size: l.pages})
 			}
-			out = append(out, &piece{relation: l.qualified, only: true, size: l.pages})
 		}
-	default:
+	}
+	if len(out) == 0 {
 		out = append(out, alone)
 	}
 	for _, p := range out {
 		switch {
-		case !p.only || !here.versions:
-		case v.version >= 140000:
+		case !p.only && !d.big(p.size):
+		case !p.only:
+			p.why = ", since not all of its partitions are tables that the role may read by themselves"
+		case here.versions && v.version >= 140000:
 			p.by = byPages
-		case d.spread.known && p.size > d.first():
+		case d.spread.known && d.big(p.size) && (here.versions || d.again):
 			p.by, p.min, p.max = byKeys, d.spread.min, d.spread.max
+		case !here.versions:
+			p.why = ", since the role may not read ctid and xmin of it (GRANT SELECT (ctid, xmin), or SELECT on all of it)"
+		case v.version < 140000:
+			p.why = ", since the server is older than PostgreSQL 14 and it has no single integer key"
 		}
 	}
 	return out, nil
 }
+
+// big reports whether something of so many pages is cut.
+func (d *detection) big(pages int64) bool { return d.again || pages > d.first() }
 
 func (d *detection) leaves(ctx context.Context, s *cluster.Session, table string) (out []leaf, err error) {
 	err = s.Read(ctx, "list the partitions", func(ctx context.Context, tx pgx.Tx) error {

@@ -2,13 +2,10 @@ package compare
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"sync"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgconcord/pgconcord/internal/cluster"
 )
@@ -107,12 +104,7 @@ func (p *pool) newLane(ctx context.Context, g *group, job Job) (*lane, error) {
 	l := &lane{node: job.Node}
 	if len(g.lanes) == 0 {
 		l.main, l.session = true, p.main(job.Node)
-		err := l.begin(ctx, g, job, true)
-		if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
-			// The role may read columns and not lock the table.
-			err = l.begin(ctx, g, job, false)
-		}
-		return l, l.wrap("begin to compare "+job.Table, err)
+		return l, l.lead(ctx, g, job)
 	}
 	p.mu.Lock()
 	if spare := p.spare[job.Node]; len(spare) > 0 {

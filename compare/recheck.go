@@ -16,8 +16,8 @@ import (
 type state struct {
 	version
 	at      *time.Time
-	origin  *int64
-	relaxed string // digest of what mode value compares
+	origins [2]*int64 // largest and smallest: a row without a key may be several
+	relaxed string    // digest of what mode value compares
 	values  []*string
 }
 
@@ -34,7 +34,7 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 			begin := time.Now()
 			return timed(s, begin, s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
 				var err error
-				out[i], err = pickNode(ctx, tx, qs[i], keys, values)
+				out[i], err = pickNode(ctx, tx, qs[i], keys, values, "")
 				return err
 			}))
 		})
@@ -45,13 +45,67 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 	return out, out.proveGone(all, sessions, qs, keys)
 }
 
-func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, values bool) (map[string]state, error) {
+// lookInParts reads rows without a key in a table that no one statement has the
+// time for.
+func lookInParts(ctx context.Context, ds []*detection, keys [][]string, values bool) (looked, error) {
+	out := make(looked, len(ds))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, d := range ds {
+		out[i] = map[string]state{}
+		g.Go(func() error {
+			return d.inParts(ctx, func(ctx context.Context, from querier, q statements, condition string) error {
+				part, err := pickNode(ctx, from, q, keys, values, condition)
+				for key, more := range part {
+					if err != nil {
+						break
+					}
+					if st, ok := out[i][key]; ok {
+						more, err = st.and(more)
+					}
+					out[i][key] = more
+				}
+				return err
+			})
+		})
+	}
+	return out, g.Wait()
+}
+
+// and adds up equal rows without a key of two parts.
+func (s state) and(o state) (state, error) {
+	var err error
+	if s.version, err = s.version.and(o.version); err != nil {
+		return s, err
+	}
+	if s.at == nil || o.at != nil && o.at.After(*s.at) {
+		s.at = o.at
+	}
+	for i, x := range o.origins {
+		if old := s.origins[i]; old == nil || x != nil && (i == 0 && *x > *old || i == 1 && *x < *old) {
+			s.origins[i] = x
+		}
+	}
+	return s, nil
+}
+
+// origin returns the id of the only origin that is known.
+func (s state) origin() *int64 {
+	if s.origins[0] != nil && *s.origins[0] == *s.origins[1] {
+		return s.origins[0]
+	}
+	return nil
+}
+
+func pickNode(ctx context.Context, from querier, q statements, keys [][]string, values bool, condition string) (map[string]state, error) {
 	args := keyArrays(keys, max(len(q.shape.key), 1))
+	if condition != "" {
+		args = append([]any{pgx.QueryExecModeDescribeExec}, args...) // not used again
+	}
 	asked := map[string]bool{}
 	for _, k := range keys {
 		asked[strings.Join(k, sep)] = true
 	}
-	rows, err := tx.Query(ctx, q.pick(values), args...)
+	rows, err := from.Query(ctx, q.pick(values, condition), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -60,7 +114,7 @@ func pickNode(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, val
 	for rows.Next() {
 		var st state
 		k := make([]string, len(q.shape.key))
-		dest := []any{&st.digest, &st.count, &st.xmin, &st.at, &st.origin}
+		dest := []any{&st.digest, &st.count, &st.xmin, &st.at, &st.origins[0], &st.origins[1]}
 		for i := range k {
 			dest = append(dest, &k[i])
 		}
@@ -114,7 +168,7 @@ func (l looked) versions(key string) []version {
 const (
 	recheckBatch  = 5000
 	evidenceBatch = 500
-	keylessBatch  = 100_000 // every one of them reads the whole table
+	keylessBatch  = 100_000 // every one of them is a read of the whole table
 )
 
 // rechecker settles what became of suspects.
@@ -130,12 +184,12 @@ type rechecker struct {
 	first    func(keys [][]string, now looked) // what the first look saw; may be nil
 
 	// For rows without a key, any number of which is looked at in one pass.
-	cut     func()     // counts a difference that is not listed
-	room    func() int // how many more may be listed
-	pass    func(ctx context.Context, bad []int64, visit visitor) error
-	persist func(func() error) error
-	mask    int64 // of hash buckets
-	nodes   int
+	cut   func()     // counts a difference that is not listed
+	room  func() int // how many more may be listed
+	pass  func(ctx context.Context, bad []int64, visit visitor) error
+	whole func(context.Context, func() error) error // runs what makes a pass, again where that may help
+	mask  int64                                     // of hash buckets
+	nodes int
 }
 
 func (r *rechecker) batch() int {

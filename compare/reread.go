@@ -193,7 +193,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 			out.Scope += " on " + strings.Join(nodes, ", ")
 		}
 	}
-	err = r.settle(ctx, t, s, nodes, m, buckets{count: 1}, suspects, out, func(keys [][]string, now looked) {
+	err = r.inspect(t, s, nodes, m, buckets{count: 1}, spread{}).settle(ctx, suspects, out, func(keys [][]string, now looked) {
 		for i := range now {
 			read[i] += int64(len(now[i]))
 		}

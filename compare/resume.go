@@ -27,7 +27,7 @@ func (d *detection) plan(ctx context.Context) error {
 		p.pending = []Range{p.whole()}
 		if p.by == byKeys && d.steps[byKeys] == 0 {
 			span := float64(p.max) - float64(p.min) + 1
-			d.steps[byKeys] = max(minKeys, int64(min(span*float64(d.first())/float64(p.size), 1<<62)))
+			d.steps[byKeys] = max(minKeys, int64(min(span*float64(d.first())/float64(max(p.size, 1)), 1<<62)))
 		}
 	}
 	if d.steps[byPages] == 0 {

@@ -74,12 +74,6 @@ func timedOut(err error) bool {
 	return ok && pg.Code == "57014" && strings.Contains(pg.Message, "statement timeout")
 }
 
-// wholeTable says of a timeout what would help, where a statement cannot be made
-// smaller.
-func wholeTable(err error) error {
-	return fmt.Errorf("%w; without ranges of an integer key every such statement reads the whole table: give it more time (--statement-timeout)", err)
-}
-
 // mend waits, and connects to a node anew when its session is gone.
 func (r *run) mend(ctx context.Context, node string, failures int) error {
 	for ; ; failures++ {
@@ -122,7 +116,9 @@ func (r *run) persist(ctx context.Context, nodes []string, fn func() error) erro
 		if e, ok := errors.AsType[*cluster.Error](err); ok {
 			node = e.Node
 		}
-		r.notes.add(fmt.Sprintf("%s: read again after %s", node, why))
+		if why != "" {
+			r.notes.add(fmt.Sprintf("%s: read again after %s", node, why))
+		}
 		if err := sleep(ctx, retryPause<<(failures-1)); err != nil {
 			return err
 		}

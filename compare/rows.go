@@ -180,7 +180,10 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 	if len(bad) == 0 && len(moved.keys) == 0 {
 		return nil
 	}
-	return r.suspects(ctx, t, s, ok, m, b, bad, slices.Sorted(maps.Keys(moved.keys)), out)
+	x := r.inspect(t, s, ok, m, b, sp)
+	// A read of all that took so long, or was not to be one statement, is not tried as one.
+	x.inParts = slices.ContainsFunc(good, func(g scanned) bool { return g.cut || g.coverage.Took > r.req.Settings.StatementTimeout/2 })
+	return x.suspects(ctx, bad, slices.Sorted(maps.Keys(moved.keys)), out)
 }
 
 const cannotNative = "the native digest cannot be computed of every value: compared by SHA-256"
@@ -191,10 +194,17 @@ func (r *run) scan(ctx context.Context, t *task, s *shape, nodes []string, m met
 	r.scanning(t, nodes)
 	var wg sync.WaitGroup
 	for i, n := range nodes {
-		d := &detection{r: r, t: t, shape: s, node: n, survey: r.surveys[n], spread: sp, note: r.notes.add,
-			q: newStatements(t, r.surveys[n], s, m, r.req.Mode, r.req.Where, b)}
+		d := r.detection(t, s, n, m, b, sp)
 		wg.Go(func() { all[i] = r.detect(ctx, d) })
 	}
 	wg.Wait()
 	return all
+}
+
+func (r *run) detection(t *task, s *shape, node string, m method, b buckets, sp spread) *detection {
+	return &detection{r: r, t: t, shape: s, node: node, survey: r.surveys[node], spread: sp, note: r.notes.add, q: r.statements(t, s, node, m, b), steps: map[string]int64{}}
+}
+
+func (r *run) statements(t *task, s *shape, node string, m method, b buckets) statements {
+	return newStatements(t, r.surveys[node], s, m, r.req.Mode, r.req.Where, b)
 }

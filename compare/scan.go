@@ -17,6 +17,7 @@ type scanned struct {
 	coverage Coverage
 	parts    map[int64]part
 	moved    moved
+	cut      bool // read in parts
 	err      error
 }
 

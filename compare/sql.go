@@ -214,12 +214,13 @@ func (q statements) moved(condition string, xmin int64) string {
 	return "SELECT b" + keys + " FROM (" + q.rows(true, young) + ") r"
 }
 
-// manyXmin tells one set of versions of equal rows from another.
-const manyXmin = "min(x) || ' ' || max(x) || ' ' || sum(x::int8)"
+// manyXmin tells one set of versions of equal rows from another, also when it is
+// put together from what its parts gave: see [version.and].
+const manyXmin = `concat_ws(' ', min(x COLLATE "C"), max(x COLLATE "C"), sum(to_number(x, '9999999999')))`
 
-// drill returns the query of the rows in the given buckets, in bucket order:
-// bucket, number of equal rows, digest, xmin, key texts.
-func (q statements) drill(bad []int64) string {
+// drill returns the query of the rows in the given buckets that meet a condition,
+// in bucket order: bucket, number of equal rows, digest, xmin, key texts.
+func (q statements) drill(bad []int64, condition string) string {
 	join := ""
 	if q.buckets.width > 0 {
 		q.from = q.buckets.ranges(bad, q.shape, q.from)
@@ -231,9 +232,9 @@ func (q statements) drill(bad []int64) string {
 		keys += fmt.Sprintf(", k%d", i+1)
 	}
 	if q.keyless() {
-		return "SELECT r.b, count(*), " + q.laneText() + ", " + manyXmin + " FROM (" + q.rows(true, "", q.xmin) + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
+		return "SELECT r.b, count(*), " + q.laneText() + ", " + manyXmin + " FROM (" + q.rows(true, condition, q.xmin) + ") r " + join + " GROUP BY r.b, " + q.laneList() + " ORDER BY r.b"
 	}
-	return "SELECT r.b, 1::int8, " + q.laneText() + ", x" + keys + " FROM (" + q.rows(true, "", q.xmin) + ") r " + join + " ORDER BY r.b"
+	return "SELECT r.b, 1::int8, " + q.laneText() + ", x" + keys + " FROM (" + q.rows(true, condition, q.xmin) + ") r " + join + " ORDER BY r.b"
 }
 
 func (q statements) laneList() string {
@@ -246,10 +247,11 @@ func (q statements) laneList() string {
 
 // pick returns the query of rows by key: the keys are passed as one array of
 // text per key column, or one array of digests for rows without a key. It
-// gives the digest, the number of rows, xmin, commit timestamp and origin id
-// (with values only), the key texts, and with values the digest of what mode
-// value compares, and the text of every column, cut when long.
-func (q statements) pick(values bool) string {
+// gives the digest, the number of rows, xmin, commit timestamp and the largest and
+// the smallest origin id (with values only), the key texts, and with values the
+// digest of what mode value compares, and the text of every column, cut when long.
+// It is of those rows that meet a condition, too.
+func (q statements) pick(values bool, condition string) string {
 	version := ", " + q.xmin + ", null::timestamptz AS at, null::int8 AS origin"
 	join := ""
 	switch {
@@ -261,7 +263,7 @@ func (q statements) pick(values bool) string {
 		version = ", " + q.xmin + ", pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
 	}
 	more := strings.Split(version[2:], ", ")
-	outer := ", x, at, origin"
+	outer := ", x, at, origin, origin"
 	for i := range q.shape.key {
 		outer += fmt.Sprintf(", k%d", i+1)
 	}
@@ -276,14 +278,14 @@ func (q statements) pick(values bool) string {
 	at := q
 	if q.keyless() {
 		at.from += join
-		group := "SELECT " + q.laneText() + " AS h, count(*), " + manyXmin + ", max(at), CASE WHEN min(origin) = max(origin) THEN max(origin) END"
+		group := "SELECT " + q.laneText() + " AS h, count(*), " + manyXmin + ", max(at), max(origin), min(origin)"
 		if values {
 			group += ", min(relaxed)"
 			for i := range q.shape.columns {
 				group += fmt.Sprintf(", min(v%d)", i+1)
 			}
 		}
-		return group + " FROM (" + at.rows(true, "", more...) + ") r JOIN unnest($1::text[]) p (h) ON p.h = " + q.laneText() + " GROUP BY " + q.laneList()
+		return group + " FROM (" + at.rows(true, condition, more...) + ") r JOIN unnest($1::text[]) p (h) ON p.h = " + q.laneText() + " GROUP BY " + q.laneList()
 	}
 	args, names, on := []string{}, []string{}, []string{}
 	for i, k := range q.shape.key {
@@ -292,7 +294,7 @@ func (q statements) pick(values bool) string {
 		on = append(on, fmt.Sprintf("t.%s %s pgconcord_p.pgconcord_k%d::%s", ident(k.name), q.equal[i], i+1, q.types[i]))
 	}
 	at.from = "unnest(" + strings.Join(args, ", ") + ") pgconcord_p (" + strings.Join(names, ", ") + ") JOIN " + q.from + " ON " + strings.Join(on, " AND ") + join
-	return "SELECT " + q.laneText() + ", 1::int8" + outer + " FROM (" + at.rows(true, "", more...) + ") r"
+	return "SELECT " + q.laneText() + ", 1::int8" + outer + " FROM (" + at.rows(true, condition, more...) + ") r"
 }
 
 // shown is a column's text for people, in exact mode whatever the mode is: a

@@ -96,7 +96,7 @@ func (r *run) difference(key []string, status Status, l looked, nodes []string, 
 			if len(s.key) == 0 {
 				v.Count = st.count
 			}
-			v.Origin, v.OriginRaw = r.fencer.resolveOrigin(r.surveys[n], r.origins[n], st.origin)
+			v.Origin, v.OriginRaw = r.fencer.resolveOrigin(r.surveys[n], r.origins[n], st.origin())
 			if st.at == nil {
 				v.Origin, v.OriginRaw = "", "" // frozen: the id is not to be trusted
 			}

@@ -1,0 +1,63 @@
+package compare
+
+import (
+	"context"
+	"time"
+)
+
+// A drill into hash buckets and a look at rows without a key read all of a table.
+// Where one statement has not the time for it, they read it in parts as the scan
+// does, ranges of pages or keys, one after the other in one snapshot of the node:
+// each row is in one of them, wherever the table's writers put it meanwhile. A part
+// that runs into the statement timeout is followed by smaller ones.
+
+// inParts has fn read every part of the table in one snapshot. What fn has read
+// when it fails is of no use; it may be called again for a smaller part of the same,
+// and after an error for all of them.
+func (d *detection) inParts(ctx context.Context, fn func(ctx context.Context, from querier, q statements, condition string) error) error {
+	d.again = true
+	if err := d.plan(ctx); err != nil {
+		return err
+	}
+	g := d.group()
+	g.Settings, g.Several = drillSettings, false
+	job := Job{Node: d.node, Table: d.t.qualified(), Group: g}
+	l := &lane{session: d.survey.session, main: true, node: d.node}
+	if err := l.lead(ctx, &group{}, job); err != nil {
+		return err
+	}
+	defer l.end()
+	whole, read, begun := int64(0), int64(0), time.Now()
+	for _, p := range d.pieces {
+		whole += p.length(p.whole())
+	}
+	for {
+		p, part, ok := d.next(1)
+		if !ok {
+			return nil
+		}
+		if err := d.r.ease(ctx, l.session, job); err != nil {
+			return err
+		}
+		begin := time.Now()
+		err := l.attempt(ctx, d.keeps(p), func(ctx context.Context) error {
+			return fn(ctx, l.session.Conn, d.q.reading(p), part.condition(d.shape))
+		})
+		if err != nil {
+			err = d.missed(p, part, d.epoch, timed(l.session, begin, l.wrap("read "+job.Table+" in parts", err)))
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		// How many rows the server read is not known, only those that were sought.
+		rows := int64(d.t.on[d.node].estimate() * float64(p.length(part)) / float64(max(whole, 1)))
+		d.adapt(p, part, Output{Took: time.Since(begin), Rows: rows})
+		read += rows
+		if d.left() {
+			if err := d.r.throttle(ctx, read, time.Since(begun)); err != nil {
+				return err
+			}
+		}
+	}
+}
