@@ -16,8 +16,8 @@ import (
 func fingerprint(req Request) map[string]string {
 	m := map[string]string{
 		"mode": string(req.Mode), "where": req.Where, "policy": req.Policy.String(),
-		"shards": strings.Join(req.Shards, " "), "tables": strings.Join(req.Tables, " "), "nodes": strings.Join(req.Nodes, " "),
-		"excluded columns": strings.Join(req.ExcludeColumns, " "), "common columns": fmt.Sprint(req.CommonColumns), "static": fmt.Sprint(req.Static),
+		"shards": joined(req.Shards), "tables": joined(req.Tables), "nodes": joined(req.Nodes),
+		"excluded columns": joined(req.ExcludeColumns), "common columns": fmt.Sprint(req.CommonColumns), "static": fmt.Sprint(req.Static),
 		"sample": fmt.Sprint(req.SampleLimit), "rows per bucket": fmt.Sprint(req.BucketRows),
 	}
 	if req.Topology == nil {
@@ -32,6 +32,14 @@ func fingerprint(req Request) map[string]string {
 		m["data set "+name] = hex.EncodeToString(sum[:8])
 	}
 	return m
+}
+
+// joined writes names so that no two lists read the same.
+func joined(names []string) string {
+	if strings.ContainsAny(strings.Join(names, ""), ` "`) {
+		return fmt.Sprintf("%q", names)
+	}
+	return strings.Join(names, " ")
 }
 
 // load reads what is done. A last line that was cut off by the end of the

@@ -41,6 +41,16 @@ func TestLedger(t *testing.T) {
 	_, err = open(req, false)
 	require.ErrorContains(t, err, "exists")
 
+	// Other tables are, however their names read in a row.
+	two, one := req, req
+	two.Tables, one.Tables = []string{"t0", "t1"}, []string{"t0 t1"}
+	spaced := filepath.Join(t.TempDir(), "spaced")
+	l, err := compare.OpenLedger(spaced, one, false)
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	_, err = compare.OpenLedger(spaced, two, true)
+	require.ErrorContains(t, err, "tables was")
+
 	// A line that a kill cut off is dropped.
 	for _, cut := range []string{`{"sum":1,"chunk":{"ta`, "\x00\x00\x00\x00"} {
 		require.NoError(t, os.WriteFile(file, append(bytes.Clone(lines), cut...), 0o600))
