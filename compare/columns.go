@@ -98,9 +98,35 @@ func holdsFloats(on map[string]column) bool {
 	return false
 }
 
+// knownColumns refuses to leave out a column that no node has in any table: it
+// would be compared, and reported, under its right name.
+func (r *run) knownColumns() error {
+	if len(r.failed) > 0 {
+		return nil
+	}
+next:
+	for _, x := range r.req.ExcludeColumns {
+		for _, v := range r.surveys {
+			for _, t := range v.relations {
+				for _, c := range t.columns {
+					if excludes(x, t.schema, t.name, c.name) {
+						continue next
+					}
+				}
+			}
+		}
+		return refuse("no column %q, to be left out, is in any table", x)
+	}
+	return nil
+}
+
+func excludes(asked, schema, table, column string) bool {
+	return asked == column || asked == table+"."+column || asked == schema+"."+table+"."+column
+}
+
 func leftOut(req Request, t *task, name string) string {
 	for _, x := range req.ExcludeColumns {
-		if x == name || x == t.name+"."+name || x == t.schema+"."+t.name+"."+name {
+		if excludes(x, t.schema, t.name, name) {
 			return "excluded on request"
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -203,6 +204,41 @@ func TestNoWrongMatch(t *testing.T) {
 		require.Equal(t, compare.Match, tableOf(t, r, "c").Verdict, summary(r))
 		require.Equal(t, compare.Different, tableOf(t, r, "b.c").Verdict, summary(r))
 		require.NoError(t, req.Ledger.Close())
+	})
+}
+
+// Ways in which nodes could be said to differ that do not.
+func TestNoFalseAlarm(t *testing.T) {
+	nodes := pairOf(t, lab.Options{})
+	top := static(nodes)
+	t.Run("a table that is partitioned here and has heirs there", func(t *testing.T) {
+		execAll(t, nodes[:1], "CREATE TABLE log (id int, v int) PARTITION BY RANGE (id); CREATE TABLE log1 PARTITION OF log FOR VALUES FROM (0) TO (100)")
+		execAll(t, nodes[1:], "CREATE TABLE log (id int, v int); CREATE TABLE log1 (CHECK (id BETWEEN 0 AND 99)) INHERITS (log)")
+		execAll(t, nodes, "INSERT INTO log1 VALUES (1, 1)")
+		x := tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"log"}}), "log")
+		require.Equal(t, compare.Incomplete, x.Verdict, x)
+		require.Contains(t, fmt.Sprint(x.Reasons), "partitioned on n1 and has tables that inherit from it on n2")
+	})
+	t.Run("a column to leave out that is nowhere", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE stamps (id int PRIMARY KEY, updated_at timestamptz DEFAULT clock_timestamp()); INSERT INTO stamps VALUES (1)")
+		for _, column := range []string{"updatd_at", "stamp.updated_at", "other.stamps.updated_at"} {
+			_, err := compare.Run(t.Context(), compare.Request{Topology: top, Static: true, Tables: []string{"stamps"}, ExcludeColumns: []string{"updated_at", column}})
+			var wrong *compare.RequestError
+			require.ErrorAs(t, err, &wrong, column)
+			require.Contains(t, err.Error(), column)
+		}
+		for _, column := range []string{"updated_at", "stamps.updated_at", "public.stamps.updated_at"} {
+			require.Equal(t, compare.Match, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"stamps"}, ExcludeColumns: []string{column}}).Verdict)
+		}
+	})
+	t.Run("a session that the server ends because it waits for another node", func(t *testing.T) {
+		compare.SetRetryPause(t, time.Millisecond)
+		execAll(t, nodes, "CREATE TABLE slow (id int PRIMARY KEY, v int); INSERT INTO slow SELECT g, g FROM generate_series(1, 400) g; ANALYZE slow")
+		execAll(t, nodes[1:], "UPDATE slow SET v = 0 WHERE id = 5; DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET idle_session_timeout = 300', current_database()); END $$")
+		x := tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"slow"},
+			Where: fmt.Sprintf("current_setting('port') = '%d' OR pg_sleep(0.003)::text = ''", nodes[1].Port)}), "slow")
+		require.Equal(t, compare.Different, x.Verdict, x)
+		require.Equal(t, int64(1), x.Counts.Persistent)
 	})
 }
 

@@ -232,6 +232,7 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 			t.notes = append(t.notes, fmt.Sprintf("the table is in no replication set of %s on %s: what is written there stays there", t.dataSet, n))
 		}
 	}
+	t.sameRows()
 	if f, same := uniform(filters); !same {
 		t.reasons = append(t.reasons, "the nodes' replication sets have different row filters for the table, so which rows should be equal is not defined")
 	} else if f != "" {
@@ -242,6 +243,25 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 		t.reasons = append(t.reasons, "the nodes' replication sets have different column lists for the table, so which columns should be equal is not defined")
 	} else if l == "" {
 		t.columns = nil
+	}
+}
+
+// sameRows finds the nodes on which a table means other rows: where it is
+// partitioned all rows are its own, and where others inherit from it those of the
+// others are not.
+func (t *task) sameRows() {
+	var whole, heirs []string
+	for _, n := range t.nodes {
+		switch here := t.on[n]; {
+		case here == nil:
+		case here.kind == "p":
+			whole = append(whole, n)
+		case here.heirs:
+			heirs = append(heirs, n)
+		}
+	}
+	if len(whole) > 0 && len(heirs) > 0 {
+		t.reasons = append(t.reasons, fmt.Sprintf("the table is partitioned on %s and has tables that inherit from it on %s, so which rows should be equal is not defined", strings.Join(whole, ", "), strings.Join(heirs, ", ")))
 	}
 }
 

@@ -34,7 +34,7 @@ func (r *run) transient(err error) (again bool, why string) {
 		case "40001", // serialization failure; on a standby a conflict with recovery
 			"40P01", "55P03", // deadlock, lock timeout
 			"57P01", "57P02", "57P03", "53300", // terminated, crash, starting up, no free connection
-			"25P03", "25P04", // idle in transaction for too long, transaction timeout
+			"25P03", "25P04", "57P05", // idle in transaction, in one at all, or outside of one for too long
 			"72000": // snapshot too old
 			return true, fmt.Sprintf("%s (SQLSTATE %s)", pg.Message, pg.Code)
 		}

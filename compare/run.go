@@ -64,6 +64,9 @@ func begin(ctx context.Context, req Request) (*run, []*task, *Result, error) {
 	r := &run{req: req, origins: map[string]map[int64]string{}, notes: &notes{}, tally: &tally{}}
 	r.open(ctx)
 	tasks, reasons, err := planTables(req, r.surveys, r.failed)
+	if err == nil {
+		err = r.knownColumns()
+	}
 	if err != nil {
 		r.close()
 		return nil, nil, nil, err

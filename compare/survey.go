@@ -37,6 +37,7 @@ type table struct {
 	pages        int64
 	root         string // topmost partitioned table, when this is a partition
 	leaves       []string
+	heirs        bool     // tables inherit from it, and are no partitions
 	columns      []column // in attribute order, dropped ones left out
 	keys         []key    // primary key first
 }
@@ -164,6 +165,8 @@ func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, 
 		}
 		if partition[child] { // plain inheritance is no partitioning
 			parent[child] = up
+		} else if p := byOID[up]; p != nil {
+			p.heirs = true
 		}
 	}
 	for oid, t := range byOID {
