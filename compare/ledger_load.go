@@ -47,9 +47,11 @@ func joined(names []string) string {
 func (l *Ledger) load(want header) error {
 	r := bufio.NewReader(l.file)
 	whole := int64(0)
+	var cut []byte
 	for n := 1; ; n++ {
 		text, err := r.ReadBytes('\n')
 		if err != nil { // also a line without its end
+			cut = text
 			break
 		}
 		if err := l.take(text, want, n); err != nil {
@@ -58,6 +60,9 @@ func (l *Ledger) load(want header) error {
 		whole += int64(len(text))
 	}
 	if whole == 0 {
+		if !begun(cut) {
+			return l.foreign()
+		}
 		if err := l.file.Truncate(0); err != nil {
 			return err
 		}
@@ -66,20 +71,37 @@ func (l *Ledger) load(want header) error {
 	return l.file.Truncate(whole)
 }
 
+// begun reports whether this is how a first line may look that was cut off: its
+// beginning, or what a crash of the machine makes of it.
+func begun(cut []byte) bool {
+	const first = `{"sum":`
+	text := bytes.TrimRight(cut, "\x00")
+	n := min(len(text), len(first))
+	return string(text[:n]) == first[:n]
+}
+
+func (l *Ledger) foreign() error {
+	return refuse("%s is no ledger of a comparison, and was left as it is", l.file.Name())
+}
+
 // take takes over line n.
 func (l *Ledger) take(text []byte, want header, n int) error {
 	damaged := refuse("%s is damaged in line %d", l.file.Name(), n)
 	var x line
 	if json.Unmarshal(text, &x) != nil {
+		if n == 1 && !begun(text) {
+			return l.foreign()
+		}
 		return damaged
 	}
 	if n == 1 {
 		old, err := headerOf(text, x)
 		if err != nil {
-			return refuse("%s is no ledger of a comparison", l.file.Name())
+			return l.foreign()
 		}
 		if old.Format != want.Format {
-			return refuse("%s was written by another version of the program and cannot be gone on with: begin a new one", l.file.Name())
+			return refuse("%s has format %d, and this version of the program writes and resumes format %d: compare anew with another file and without resuming, or resume with the version that wrote it; the file was left as it is",
+				l.file.Name(), old.Format, want.Format)
 		}
 		if diff := changed(old.Settings, want.Settings); diff != "" {
 			return refuse("the settings are not those of %s: %s", l.file.Name(), diff)

@@ -65,12 +65,37 @@ func TestLedger(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, bytes.Replace(lines, []byte(`"rows":1000`), []byte(`"rows":1001`), 1), 0o600))
 	_, err = open(req, true)
 	require.ErrorContains(t, err, "is damaged in line 3")
-	require.NoError(t, os.WriteFile(file, []byte(`{"format":2,"settings":{}}`+"\n"), 0o600))
-	_, err = open(req, true)
-	require.ErrorContains(t, err, "written by another version")
-	require.NoError(t, os.WriteFile(file, []byte("something\n"), 0o600))
-	_, err = open(req, true)
-	require.Error(t, err)
+	// What another version wrote, or nobody, is refused and stays as it is.
+	header := lines[:bytes.IndexByte(lines, '\n')+1]
+	for text, problem := range map[string]string{
+		`{"format":2,"settings":{}}` + "\n":                                                "has format 2, and this version of the program writes and resumes format 4: compare anew with another file and without resuming",
+		`{"sum":1,"header":{"format":3,"settings":{}}}` + "\n" + `{"sum":1,"plan":`:        "has format 3, ",
+		string(bytes.Replace(header, []byte(`"format":4`), []byte(`"format":5`), 1)) + "?": "has format 5, ",
+		"something\n":        "is no ledger of a comparison",
+		"something":          "is no ledger of a comparison",
+		`{"format":2,"setti`: "is no ledger of a comparison",
+		"{}\n":               "is no ledger of a comparison",
+	} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		_, err = open(req, true)
+		require.ErrorContains(t, err, problem)
+		require.ErrorAs(t, err, new(*compare.RequestError))
+		_, err = open(req, false)
+		require.ErrorContains(t, err, "exists")
+		now, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, text, string(now))
+	}
+	// One that was ended before it said anything is begun anew.
+	for _, text := range []string{"", `{"s`, string(header[:40]), "\x00\x00\x00"} {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+		l, err := open(req, true)
+		require.NoError(t, err, text)
+		require.NoError(t, l.Close())
+		now, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, header, now)
+	}
 
 	// Finished tables are not read again, and a table without its result is.
 	whole := bytes.LastIndexByte(lines[:len(lines)-1], '\n') + 1
