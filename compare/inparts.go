@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -10,6 +11,24 @@ import (
 // does, ranges of pages or keys, one after the other in one snapshot of the node:
 // each row is in one of them, wherever the table's writers put it meanwhile. A part
 // that runs into the statement timeout is followed by smaller ones.
+
+// tidPages is how many pages one statement reads on a server that cannot read a
+// range of them, before PostgreSQL 14, by a list of all places in them: some 300 a
+// page, of which most hold no row. That is several times slower than a range, but
+// each of them is looked up, and it needs no key.
+const tidPages = 2048
+
+// places returns the condition of a range of pages on such a server. A page holds
+// no more line pointers than MaxHeapTuplesPerPage of htup_details.h says. Places
+// beyond the table's end are passed over (nodeTidscan.c).
+func (p *piece) places(r Range) string {
+	last := fmt.Sprint(r.To - 1)
+	if r.Last { // as it is now: the snapshot's rows lie before
+		last = "pg_relation_size(" + literal(p.relation) + "::regclass) / current_setting('block_size')::int8 - 1"
+	}
+	return fmt.Sprintf("t.ctid = ANY (ARRAY(SELECT tidin(textout(concat('(', pgconcord_p, ',', pgconcord_i, ')'))) FROM generate_series(%d, %s) pgconcord_p, generate_series(1, (current_setting('block_size')::int4 - 24) / 28) pgconcord_i))",
+		r.From, last)
+}
 
 // inParts has fn read every part of the table in one snapshot. What fn has read
 // when it fails is of no use; it may be called again for a smaller part of the same,
@@ -32,16 +51,23 @@ func (d *detection) inParts(ctx context.Context, fn func(ctx context.Context, fr
 		whole += p.length(p.whole())
 	}
 	for {
+		if d.pieces[0].byTID {
+			d.steps[byPages] = min(d.steps[byPages], tidPages)
+		}
 		p, part, ok := d.next(1)
 		if !ok {
 			return nil
+		}
+		condition := part.condition(d.shape)
+		if p.byTID {
+			condition = p.places(part)
 		}
 		if err := d.r.ease(ctx, l.session, job); err != nil {
 			return err
 		}
 		begin := time.Now()
 		err := l.attempt(ctx, d.keeps(p), func(ctx context.Context) error {
-			return fn(ctx, l.session.Conn, d.q.reading(p), part.condition(d.shape))
+			return fn(ctx, l.session.Conn, d.q.reading(p), condition)
 		})
 		if err != nil {
 			err = d.missed(p, part, d.epoch, timed(l.session, begin, l.wrap("read "+job.Table+" in parts", err)))

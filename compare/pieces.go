@@ -20,6 +20,7 @@ type piece struct {
 	only     bool   // without what inherits from it
 	by       string // how it is cut: see Range
 	why      string // it is not cut
+	byTID    bool   // pages are read by listing their rows' places: see tidPages
 	size     int64  // pages, when it was listed
 	min, max int64  // of the keys, when it is cut by them
 	pending  []Range
@@ -204,6 +205,8 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 			p.by, p.min, p.max = byKeys, d.spread.min, d.spread.max
 		case !here.versions:
 			p.why = ", since the role may not read ctid and xmin of it (GRANT SELECT (ctid, xmin), or SELECT on all of it)"
+		case d.again:
+			p.by, p.byTID = byPages, true
 		case v.version < 140000:
 			p.why = ", since the server is older than PostgreSQL 14 and it has no single integer key"
 		}
