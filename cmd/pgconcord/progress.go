@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -104,13 +105,10 @@ func (p *progress) stopped() string {
 
 func (p *progress) bars(w io.Writer) {
 	bars := mpb.New(mpb.WithOutput(w), mpb.WithWidth(40), mpb.WithRefreshRate(150*time.Millisecond))
-	add := func(last bool, label, what func() string, counters string) *mpb.Bar {
-		priority := mpb.BarPriority(0)
-		if last {
-			priority = mpb.BarPriority(1)
-		}
+	// Bars of one priority would change places.
+	add := func(priority int, label, what func() string, counters string) *mpb.Bar {
 		text := func(f func() string) decor.Decorator { return decor.Any(func(decor.Statistics) string { return f() }) }
-		return bars.New(0, mpb.BarStyle().Lbound("").Rbound(""), mpb.BarRemoveOnComplete(), priority,
+		return bars.New(0, mpb.BarStyle().Lbound("").Rbound(""), mpb.BarRemoveOnComplete(), mpb.BarPriority(priority),
 			mpb.PrependDecorators(decor.Any(func(decor.Statistics) string { return label() }, decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(decor.CountersNoUnit(counters), text(what)))
 	}
@@ -120,7 +118,8 @@ func (p *progress) bars(w io.Writer) {
 	}
 	loaded := func(v *atomic.Value) func() string { return func() string { s, _ := v.Load().(string); return s } }
 	var left atomic.Value
-	tables := add(true, func() string { return "tables" }, loaded(&left), "%d of %d")
+	begun := 0
+	tables := add(math.MaxInt, func() string { return "tables" }, loaded(&left), "%d of %d")
 	under := map[*step]*shown{}
 	p.show = func(s *step) {
 		left.Store(p.run.left(len(p.steps)))
@@ -136,7 +135,8 @@ func (p *progress) bars(w io.Writer) {
 			return
 		case on == nil:
 			on = &shown{}
-			on.bar = add(false, loaded(&on.label), loaded(&on.what), "%d of %d rows")
+			begun++
+			on.bar = add(begun, loaded(&on.label), loaded(&on.what), "%d of %d rows")
 			under[s] = on
 		}
 		on.label.Store(strings.TrimRight(s.Phase+" "+s.Table, " "))
