@@ -63,6 +63,9 @@ func (r *run) detect(ctx context.Context, d *detection) scanned {
 		err = d.complete()
 	}
 	out := scanned{parts: d.parts, moved: d.moved, cut: len(d.chunks) > len(d.pieces), err: err, coverage: Coverage{Node: d.node, Rows: d.rows, Bytes: d.bytes, Buckets: len(d.parts), Chunks: len(d.chunks), Took: time.Since(d.began)}}
+	if len(d.chunks) > 0 {
+		out.since = d.oldest()
+	}
 	c := &out.coverage
 	for i, ch := range d.chunks { // what was true when the first of them was read is what holds for all
 		if s := ch.snapshot; i == 0 || s.At.Before(c.At) {

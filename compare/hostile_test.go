@@ -279,3 +279,50 @@ func TestRecheckKeepsDoubts(t *testing.T) {
 		})
 	}
 }
+
+// A row that is in the table and not in the index of its key is neither said to be
+// missing nor taken for one that is nowhere.
+func TestDamagedIndex(t *testing.T) {
+	nodes := pairOf(t, lab.Options{Config: []string{"autovacuum = off"}})
+	hidden := func(table, sql string) {
+		execAll(t, nodes[1:], fmt.Sprintf("UPDATE pg_index SET indisready = false WHERE indexrelid = '%s_pkey'::regclass", table))
+		execAll(t, nodes[1:], sql)
+		execAll(t, nodes[1:], fmt.Sprintf("UPDATE pg_index SET indisready = true WHERE indexrelid = '%s_pkey'::regclass", table))
+	}
+	for _, typ := range []string{"int", "text"} {
+		for name, c := range map[string]struct{ both, sql string }{
+			"extra":   {"%[2]s <> '77'", "INSERT INTO %s VALUES ('77', 'v77')"},
+			"changed": {"%[2]s <> '77'", "INSERT INTO %s VALUES ('77', 'other')"},
+		} {
+			t.Run(typ+" "+name, func(t *testing.T) {
+				table := typ + name
+				execAll(t, nodes, fmt.Sprintf("CREATE TABLE %s (id %s PRIMARY KEY, v text); INSERT INTO %[1]s SELECT g::text::%[2]s, 'v' || g FROM generate_series(1, 30000) g WHERE g <> 77; ANALYZE %[1]s", table, typ))
+				if name == "changed" {
+					execAll(t, nodes[:1], fmt.Sprintf("INSERT INTO %s VALUES ('77', 'v77')", table))
+				}
+				hidden(table, fmt.Sprintf(c.sql, table))
+				for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+					x := tableOf(t, run(t, compare.Request{Topology: static(nodes), Static: true, Tables: []string{table}, Mode: mode}), table)
+					require.Equal(t, compare.Incomplete, x.Verdict, "%v %v", x.Counts, x.Diffs)
+					require.Contains(t, fmt.Sprint(x.Reasons), "node n2: ")
+					require.Contains(t, fmt.Sprint(x.Reasons), "in the table and not found by its key")
+					require.Zero(t, x.Counts.Persistent)
+				}
+			})
+		}
+	}
+	// What is deleted in the meantime is no damage.
+	execAll(t, nodes, "CREATE TABLE busy (id int PRIMARY KEY, v text); INSERT INTO busy SELECT g, 'v' || g FROM generate_series(1, 30000) g; ANALYZE busy")
+	execAll(t, nodes[1:], "DELETE FROM busy WHERE id = 500; UPDATE busy SET v = 'other' WHERE id IN (900, 15000)")
+	req := compare.Request{Topology: static(nodes), Static: true, Tables: []string{"busy"}}
+	req.Progress = func(e compare.Event) {
+		if e.Phase == "drill" {
+			execAll(t, nodes, "DELETE FROM busy WHERE id BETWEEN 400 AND 600; UPDATE busy SET v = 'new' WHERE id = 900")
+		}
+	}
+	x := tableOf(t, run(t, req), "busy")
+	require.Equal(t, compare.Different, x.Verdict, x)
+	require.Empty(t, x.Reasons)
+	require.Equal(t, []string{"15000"}, x.Diffs[0].Key)
+	require.Len(t, x.Diffs, 1)
+}

@@ -15,6 +15,8 @@ type inspection struct {
 	m       method
 	b       buckets
 	sp      spread
+	scans   []scanned                   // of the nodes; nil for keys that were not found by a scan
+	odd     []map[int64]bool            // of the nodes: ranges of which an index did not give what the scan saw
 	inParts bool                        // one statement has not the time for all of it
 	steps   map[string]map[string]int64 // by node: see detection.steps
 }

@@ -174,6 +174,7 @@ const (
 // rechecker settles what became of suspects.
 type rechecker struct {
 	look     func(ctx context.Context, keys [][]string, values bool) (looked, error)
+	vanished func(ctx context.Context, batch []suspect, now looked) error // fails where what was seen is there and not found
 	fence    func(context.Context) (Fence, error)
 	rounds   int
 	counts   *Counts
@@ -250,6 +251,11 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 	now, err := r.look(ctx, keys, r.evidence())
 	if err != nil {
 		return err
+	}
+	if r.vanished != nil && !r.keyless {
+		if err := r.vanished(ctx, batch, now); err != nil {
+			return err
+		}
 	}
 	if round == 0 && r.first != nil {
 		r.first(keys, now)

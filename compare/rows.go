@@ -181,6 +181,7 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 		return nil
 	}
 	x := r.inspect(t, s, ok, m, b, sp)
+	x.scans = good
 	// A read of all that took so long, or was not to be one statement, is not tried as one.
 	x.inParts = slices.ContainsFunc(good, func(g scanned) bool { return g.cut || g.coverage.Took > r.req.Settings.StatementTimeout/2 })
 	return x.suspects(ctx, bad, slices.Sorted(maps.Keys(moved.keys)), out)

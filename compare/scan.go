@@ -17,7 +17,8 @@ type scanned struct {
 	coverage Coverage
 	parts    map[int64]part
 	moved    moved
-	cut      bool // read in parts
+	cut      bool  // read in parts
+	since    int64 // transactions before were over when the first part was read
 	err      error
 }
 

@@ -27,6 +27,9 @@ func (r *inspection) suspects(ctx context.Context, bad []int64, moved []string, 
 			return err
 		}
 	}
+	if err := r.proveIndex(ctx); err != nil {
+		return err
+	}
 	return r.settle(ctx, found, out, nil)
 }
 
@@ -55,7 +58,7 @@ func (r *inspection) drillRanges(ctx context.Context, bad []int64, found *spool)
 	err := r.persist(ctx, r.nodes, func() error {
 		found.rewind(begin)
 		sessions, qs := r.readers()
-		return drillWhole(ctx, sessions, qs, bad, unequalInto(found.add))
+		return drillWhole(ctx, sessions, qs, bad, r.check(bad, unequalInto(found.add)))
 	})
 	half := len(bad) / 2
 	if !timedOut(err) || half == 0 {
@@ -114,7 +117,7 @@ func (r *inspection) settle(ctx context.Context, suspects *spool, out *Table, fi
 	// One that is not known by its version may have changed and changed back.
 	blind := slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return t.on[n].versions })
 	check := &rechecker{rounds: r.req.Rounds, counts: &out.Counts, keyless: len(s.key) == 0, first: first,
-		look: r.look,
+		look: r.look, vanished: r.vanished,
 		fence: func(ctx context.Context) (f Fence, err error) {
 			r.event("fence", t, "", 0, 0)
 			err = r.persist(ctx, slices.Collect(maps.Keys(r.surveys)), func() error {

@@ -18,7 +18,7 @@ type statements struct {
 	equal   []string // equality operator per key column on this node
 	types   []string // base type per key column on this node
 	version int
-	xmin    string // of a row, as text
+	xmin    string // of a row, as text, and its place when it has a key
 	commit  bool   // commit timestamps are to be had
 	charset string // that texts are converted to before SHA-256
 }
@@ -28,6 +28,9 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 	q := statements{from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
 		equal: s.equal[v.node], version: v.version, commit: v.commitTS && !v.inRecovery, charset: "UTF8"}
 	q.xmin = "concat(t.xmin) AS x" // a cast may be somebody's
+	if len(s.key) > 0 {            // the row's version, and where it is
+		q.xmin = "concat(t.xmin,' ',t.ctid) AS x"
+	}
 	if !here.versions {
 		q.xmin, q.commit = "'0'::text AS x", false // what is made of it is never persistent
 	}
