@@ -21,6 +21,9 @@ func (d *detection) next(workers int) (*piece, Range, bool) {
 	for _, p := range d.pieces {
 		if len(p.pending) > 0 {
 			size := d.steps[p.by]
+			if p.byTID {
+				size = min(size, tidPages)
+			}
 			if workers > 1 && p.by == byPages && size < unbounded {
 				share := p.length(p.pending[0])/int64(workers) + 1
 				size = min(size, max(share, d.first()))
@@ -62,6 +65,11 @@ func (d *detection) missed(p *piece, part Range, epoch int, err error) error {
 		return err
 	}
 	kept := d.keeps(p) // as it was when the job was made
+	if p.finer {
+		d.again = true
+		d.note(fmt.Sprintf("%s: a statement for all of the table ran into its timeout; it is read in parts", d.node))
+		return errAgain
+	}
 	least := map[string]int64{byPages: minPages, byKeys: minKeys}[p.by]
 	length := min(p.length(part), d.steps[p.by])
 	if length <= least && part.Last && p.by == byPages {

@@ -25,7 +25,7 @@ type detection struct {
 	q      statements
 	spread spread
 	note   func(string)
-	again  bool // after the scan, when one statement has not the time for all: see inparts.go
+	again  bool // one statement has not the time for all: it is cut however small it is, in any way there is
 
 	mu      sync.Mutex
 	pieces  []*piece
@@ -226,10 +226,10 @@ func (d *detection) job(g Group, p *piece, part Range, moved bool) Job {
 	j := Job{ID: fmt.Sprintf("%s @%s %s %s", d.t.label(), d.node, p.relation, part), Node: d.node, Table: qualified(d.t.schema, d.t.name), Group: g, Relation: p.relation,
 		Range: part, Lanes: q.method.lanes, Savepoint: d.keeps(p), Moved: moved}
 	if moved {
-		j.ID, j.Keys, j.SQL = "moved "+j.ID, len(d.shape.key), q.moved(part.condition(d.shape), d.oldest())
+		j.ID, j.Keys, j.SQL = "moved "+j.ID, len(d.shape.key), q.moved(d.condition(p, part), d.oldest())
 		return j
 	}
-	j.SQL = q.scan(part.condition(d.shape))
+	j.SQL = q.scan(d.condition(p, part))
 	return j
 }
 

@@ -67,6 +67,7 @@ func TestInParts(t *testing.T) {
 		"the scan is slow, too":               {"uuids", all, 0, true, compare.Strong},
 		"the scan was in parts":               {"uuids", none, 4, false, compare.Strong},
 		"partitions, the drill alone is slow": {"parts", drills, 0, true, compare.Strong},
+		"partitions, the scan is slow, too":   {"parts", all, 0, true, compare.Exact},
 		"partitions, the scan was in parts":   {"parts", none, 4, false, compare.Exact},
 	} {
 		t.Run(name, func(t *testing.T) {

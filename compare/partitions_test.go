@@ -68,17 +68,21 @@ func TestPartitionsInChunks(t *testing.T) {
 				require.Greater(t, c.Chunks, 2)
 			}
 
+			// See TestInParts for the same where a server reads ranges of pages.
 			t.Run("once more in parts", func(t *testing.T) {
+				if pair[0] == 0 {
+					return
+				}
 				execAll(t, nodes, `CREATE TABLE "P art".bag (id int, v text); INSERT INTO "P art".bag SELECT g, 'v' || g || repeat('.', 100) FROM generate_series(1, 3000) g; ANALYZE "P art".bag`)
 				execAll(t, nodes[1:], `UPDATE "P art".bag SET v = 'other' WHERE id = 2999; DELETE FROM "P art".bag WHERE id = 1`)
-				for table, differences := range map[string]int64{"parts": 3, "bag": 3} {
-					req := request(table)
+				for _, c := range []struct{ table, slow string }{{"parts", "[O]RDER BY r.b"}, {"bag", "[O]RDER BY r.b|[J]OIN unnest"}, {"bag", "[S]ELECT"}} {
+					req := request(c.table)
 					req.ChunkPages = 0
-					req.Where = "current_query() !~ '[O]RDER BY r.b|[J]OIN unnest' OR id % 7 > 0 OR pg_sleep(0.001)::text = ''"
+					req.Where = "current_query() !~ '" + c.slow + "' OR id % 7 > 0 OR pg_sleep(0.001)::text = ''"
 					req.Settings = cluster.Settings{ConnectTimeout: 10 * time.Second, StatementTimeout: 400 * time.Millisecond}
 					r := run(t, req)
-					require.Equal(t, compare.Counts{Suspect: differences, Persistent: differences}, r.Tables[0].Counts, summary(r))
-					require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "it is read in parts")
+					require.Equal(t, compare.Counts{Suspect: 3, Persistent: 3}, r.Tables[0].Counts, summary(r))
+					require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "ran into its timeout")
 				}
 			})
 			t.Run("in another snapshot", func(t *testing.T) {

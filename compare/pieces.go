@@ -20,6 +20,7 @@ type piece struct {
 	only     bool   // without what inherits from it
 	by       string // how it is cut: see Range
 	why      string // it is not cut
+	finer    bool   // it may be cut once it ran into the timeout: see detection.again
 	byTID    bool   // pages are read by listing their rows' places: see tidPages
 	size     int64  // pages, when it was listed
 	min, max int64  // of the keys, when it is cut by them
@@ -201,15 +202,14 @@ func (d *detection) list(ctx context.Context) ([]*piece, error) {
 			p.why = ", since not all of its partitions are tables that the role may read by themselves"
 		case here.versions && v.version >= 140000:
 			p.by = byPages
-		case d.spread.known && d.big(p.size) && (here.versions || d.again):
+		case here.versions && d.again:
+			p.by, p.byTID = byPages, true
+		case here.versions && d.spread.known && d.big(p.size):
 			p.by, p.min, p.max = byKeys, d.spread.min, d.spread.max
 		case !here.versions:
 			p.why = ", since the role may not read ctid and xmin of it (GRANT SELECT (ctid, xmin), or SELECT on all of it)"
-		case d.again:
-			p.by, p.byTID = byPages, true
-		case v.version < 140000:
-			p.why = ", since the server is older than PostgreSQL 14 and it has no single integer key"
 		}
+		p.finer = p.by == "" && !d.again && (p.only && here.versions || !p.only && !d.big(p.size) && !here.rowSecurity)
 	}
 	return out, nil
 }

@@ -8,7 +8,7 @@ import (
 // plan lists what is to be read, or in a later attempt whether that is still
 // the same.
 func (d *detection) plan(ctx context.Context) error {
-	if len(d.pieces) == 1 && d.pieces[0].relation == d.t.qualified() {
+	if len(d.pieces) == 1 && d.pieces[0].relation == d.t.qualified() && (!d.again || d.pieces[0].by != "") {
 		return nil
 	}
 	listed, err := d.list(ctx)
@@ -39,6 +39,9 @@ func (d *detection) plan(ctx context.Context) error {
 		}
 	}
 	if len(d.chunks) > 0 {
+		if d.again {
+			return d.void("it is read in parts")
+		}
 		return d.void("its partitions are others")
 	}
 	return nil
@@ -53,6 +56,12 @@ func (d *detection) resume(ctx context.Context) error {
 	records := d.r.req.Ledger.chunks(d.t, d.node)
 	if len(records) == 0 {
 		return nil
+	}
+	if slices.ContainsFunc(d.pieces, func(p *piece) bool { return p.finer && records[0].Range.By != "" }) {
+		d.again = true // as it was then
+		if err := d.plan(ctx); err != nil {
+			return err
+		}
 	}
 	done := map[string][]Range{}
 	for _, c := range records {

@@ -41,7 +41,7 @@ func (d *detection) first() int64 {
 // between chunks: a small range is read, for its time alone.
 func (d *detection) gauge(ctx context.Context) error {
 	req := d.r.req
-	if req.ChunkPages > 0 || req.MaxRate > 0 || req.MaxLag > 0 || req.MaxActive > 0 || d.gauged {
+	if req.ChunkPages > 0 || req.MaxRate > 0 || req.MaxLag > 0 || req.MaxActive > 0 || d.gauged || d.again {
 		return nil
 	}
 	var p *piece
