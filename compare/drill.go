@@ -42,7 +42,7 @@ func unequalInto(add func(suspect) error) visitor {
 			for i, rows := range held {
 				seen[i] = rows[k]
 			}
-			if err := add(suspect{strings.Split(k, sep), seen}); err != nil {
+			if err := add(suspect{key: strings.Split(k, sep), seen: seen}); err != nil {
 				return err
 			}
 		}

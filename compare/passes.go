@@ -34,7 +34,7 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 				for i := range held {
 					now[i] = held[i][x.key[0]]
 				}
-				status := r.judge(x, now, fenced, round)
+				status, next := r.judge(x, now, fenced, round)
 				if status != "" && status != Cleared && len(listed) < r.room() {
 					listed = append(listed, x)
 					return nil
@@ -42,7 +42,7 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 				switch r.count(status); status {
 				case Cleared:
 				case "":
-					return moving.add(suspect{x.key, now})
+					return moving.add(next)
 				default:
 					cut++
 				}

@@ -206,8 +206,9 @@ func (r *rechecker) batch() int {
 // settle reads suspects again behind a fence that was taken after they had been
 // seen to differ: equal ones are cleared, and those that still differ and are
 // the very same row versions on every node are persistent, since whatever any
-// node held at the first look was applied on every other before the second.
-// Others are looked at again behind the next fence. All suspects share a fence:
+// node held at the first look was applied on every other before the second; see
+// judge for rows that a node has not. Others are looked at again behind the next
+// fence. All suspects share a fence:
 // their number does not depend on that of the suspects.
 func (r *rechecker) settle(ctx context.Context, suspects *spool) error {
 	for round := 0; suspects.count > 0; round++ {
@@ -262,11 +263,11 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 	}
 	for _, s := range batch {
 		k := strings.Join(s.key, sep)
-		status := r.judge(s, now.versions(k), fenced, round)
+		status, next := r.judge(s, now.versions(k), fenced, round)
 		switch r.count(status); status {
 		case Cleared:
 		case "":
-			if err := moving.add(suspect{s.key, now.versions(k)}); err != nil {
+			if err := moving.add(next); err != nil {
 				return err
 			}
 		default:
@@ -277,23 +278,36 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 }
 
 // judge says what became of a suspect, by what the nodes hold of it now; "": it
-// has changed, and is to be looked at again.
-func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) Status {
-	agree := true
-	for _, v := range now[1:] {
+// is to be looked at again, and next is what to remember of it.
+//
+// Two row versions that differ and rest from one look to the next are persistent:
+// each had been written when it was first seen, and both were applied on both
+// nodes since. That a row is not there has no version: it may have come and been
+// deleted between two looks at that node, and the delete may not have got to
+// another node when that one was looked at, a moment before. Behind one more fence
+// it has, so rows that are missing somewhere, and numbers of equal rows, must rest
+// for one look more.
+func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) (status Status, next suspect) {
+	agree, twice := true, r.keyless
+	for _, v := range now {
 		agree = agree && v.equalTo(now[0])
+		twice = twice || v.digest == ""
+	}
+	next = suspect{key: s.key, seen: now}
+	if slices.Equal(now, s.seen) {
+		next.rested = s.rested + 1
 	}
 	switch {
 	case agree:
-		return Cleared
+		return Cleared, next
 	case !fenced:
-		return Unverified
-	case slices.Equal(now, s.seen):
-		return Persistent
-	case round >= r.rounds:
-		return Volatile
+		return Unverified, next
+	case next.rested > 1 || next.rested == 1 && !twice:
+		return Persistent, next
+	case next.rested == 0 && round >= r.rounds:
+		return Volatile, next
 	}
-	return ""
+	return "", next
 }
 
 func (r *rechecker) count(s Status) {

@@ -22,8 +22,9 @@ func (v version) equalTo(o version) bool { return v.digest == o.digest && v.coun
 // suspect is a key on which nodes differed, with what each of them held when it
 // was looked at last; none: it was not yet looked at on all nodes.
 type suspect struct {
-	key  []string
-	seen []version // in the order of the nodes
+	key    []string
+	seen   []version // in the order of the nodes
+	rested uint64    // looks in a row, each behind a fence, that saw what the one before it had seen
 }
 
 // spoolMemory is how much of a spool is kept before it goes to a file.
@@ -54,7 +55,7 @@ func (s *spool) add(x suspect) error {
 		b = binary.AppendVarint(b, v.count)
 		b = appendText(b, v.xmin)
 	}
-	s.tail = b
+	s.tail = binary.AppendUvarint(b, x.rested)
 	if len(s.tail) < spoolMemory {
 		return nil
 	}
@@ -135,6 +136,10 @@ func readSuspect(r *bufio.Reader) (x suspect, err error) {
 		}
 		x.seen = append(x.seen, v)
 	}
+	if err != nil {
+		return x, err
+	}
+	x.rested, err = binary.ReadUvarint(r)
 	return x, err
 }
 
