@@ -216,7 +216,7 @@ func kindOf(d *Difference) Kind {
 	slices.Sort(hashes)
 	uniformRow := len(slices.Compact(hashes)) == 1
 	switch {
-	case lack == 0 && alike(d.Versions): // fewer copies of it here than there
+	case lack == 0 && uniformRow: // fewer copies of it here than there
 		for _, c := range camps(d.Versions) {
 			if len(d.Majority) > 0 && !slices.Contains(d.Majority, c[0].Node) && c[0].Count > countOf(d, d.Majority[0]) {
 				return Extra

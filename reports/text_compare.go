@@ -176,8 +176,8 @@ func differenceText(policy string, d compare.Difference) string {
 // rightBy is what the nodes are called that a consensus rule finds right, and
 // what is said when it finds none; see [compare.Policy.String].
 func rightBy(policy string) (word, none string) {
-	rule, _, _ := strings.Cut(strings.NewReplacer(";", " ").Replace(policy), " ")
-	switch compare.Rule(rule) {
+	rule, _, _ := strings.Cut(policy, " ")
+	switch compare.Rule(strings.TrimSuffix(rule, ";")) {
 	case compare.ByQuorum:
 		return "quorum", "no quorum"
 	case compare.BySource:
