@@ -13,7 +13,7 @@ type compared struct {
 	base    string // base type; "" when the nodes differ, and the text image serves
 	class   string
 	notNull bool // on all nodes
-	bits    bool // a float on nodes that write floats differently: its binary form serves
+	bits    bool // the nodes do not write it alike: its binary form serves
 	cast    bool // on some node x::text is what somebody's cast makes of it
 }
 
@@ -28,9 +28,8 @@ type shape struct {
 	reasons []string
 }
 
-// align finds the shape of a task over the nodes on which the table is; mixed
-// says that some of them write floats in the way of before PostgreSQL 12.
-func align(req Request, t *task, mixed bool) *shape {
+// align finds the shape of a task over the nodes on which the table is.
+func align(req Request, t *task, u unlike) *shape {
 	s := &shape{equal: map[string][]string{}}
 	nodes := slices.Sorted(maps.Keys(t.on))
 	have := map[string]map[string]column{} // column name, node
@@ -76,9 +75,9 @@ func align(req Request, t *task, mixed bool) *shape {
 			base, c.class = "", ""
 		}
 		c.base = base
-		c.bits = mixed && hasBits(base)
-		if mixed && !c.bits && holdsFloats(have[name]) {
-			s.reasons = append(s.reasons, fmt.Sprintf("column %s holds floats within its type (%s), which servers before PostgreSQL 12 write in another way: compare without it (--exclude-column)", name, perNode(types)))
+		c.bits = u.binary(base)
+		if what, since := u.doubt(base, have[name]); what != "" {
+			s.reasons = append(s.reasons, fmt.Sprintf("column %s holds %s within its type (%s), which servers before PostgreSQL %s: compare without it (--exclude-column)", name, what, perNode(types), since))
 		}
 		s.columns = append(s.columns, c)
 	}
@@ -87,15 +86,6 @@ func align(req Request, t *task, mixed bool) *shape {
 	}
 	s.findKey(t, nodes)
 	return s
-}
-
-func holdsFloats(on map[string]column) bool {
-	for _, c := range on {
-		if c.floats {
-			return true
-		}
-	}
-	return false
 }
 
 // knownColumns refuses to leave out a column that no node has in any table: it
@@ -170,13 +160,16 @@ func (s *shape) findKey(t *task, nodes []string) {
 		var cols []compared
 		for _, name := range k.columns {
 			i := slices.IndexFunc(s.columns, func(c compared) bool { return c.name == name })
-			if i < 0 {
+			if i < 0 { // it is left out
 				break
+			}
+			if s.columns[i].bits {
+				break // no row is found by a binary form
 			}
 			cols = append(cols, s.columns[i])
 		}
 		if len(cols) < len(k.columns) {
-			continue // a key column is left out
+			continue
 		}
 		s.key, s.equal = cols, equal
 		if !k.primary {

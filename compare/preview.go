@@ -46,7 +46,7 @@ func Look(ctx context.Context, req Request) (*Preview, error) {
 		}
 	}
 	for _, t := range tasks {
-		s := align(r.req, t, r.mixed())
+		s := align(r.req, t, r.unlike())
 		nodes := slices.Sorted(maps.Keys(t.on))
 		p := Planned{DataSet: t.dataSet, Schema: t.schema, Name: t.name, Nodes: nodes, Key: names(s.key), Columns: names(s.columns), Left: s.left,
 			Where: r.where(t), Notes: slices.Concat(t.notes, s.notes), Reasons: slices.Concat(t.reasons, s.reasons)}

@@ -106,7 +106,7 @@ func rowsWhere(where string) string {
 // again settles keys of one table: those asked for, else those that an earlier
 // result lists. Its only errors are about keys that cannot be.
 func (r *run) again(ctx context.Context, t *task, old Table, asked []AskedKey, named bool) (Table, error) {
-	s := align(r.req, t, r.mixed())
+	s := align(r.req, t, r.unlike())
 	nodes := slices.Sorted(maps.Keys(t.on))
 	out := old
 	out.Key, out.Columns, out.Left = names(s.key), names(s.columns), s.left

@@ -13,7 +13,7 @@ import (
 
 // table compares one task.
 func (r *run) table(ctx context.Context, t *task) Table {
-	s := align(r.req, t, r.mixed())
+	s := align(r.req, t, r.unlike())
 	r.notes = &notes{}
 	out := Table{Schema: t.schema, Name: t.name, DataSet: t.dataSet, Key: names(s.key), Columns: names(s.columns), Left: s.left, Where: r.where(t),
 		Notes: append(t.notes, s.notes...), Reasons: append(t.reasons, s.reasons...)}
@@ -63,7 +63,7 @@ func (r *run) stands(t *task, old Table) bool {
 	if len(t.on) < 2 {
 		return true
 	}
-	s := align(r.req, t, r.mixed())
+	s := align(r.req, t, r.unlike())
 	return len(s.reasons) == 0 && slices.Equal(names(s.key), old.Key) && slices.Equal(names(s.columns), old.Columns) &&
 		slices.Equal(s.left, old.Left) && r.where(t) == old.Where
 }
@@ -96,16 +96,6 @@ func counted[N int | int64](n N, what string) string {
 		return "1 " + what
 	}
 	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// mixed reports whether there are servers on both sides of PostgreSQL 12, which
-// write floats in different ways.
-func (r *run) mixed() bool {
-	old, recent := false, false
-	for _, v := range r.surveys {
-		old, recent = old || v.version < 120000, recent || v.version >= 120000
-	}
-	return old && recent
 }
 
 // rows scans, drills and settles one table on the nodes that have it.

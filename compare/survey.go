@@ -59,6 +59,7 @@ type column struct {
 	class     string // typtype of the base: b, c, e, r, m
 	category  string // typcategory of the base
 	floats    bool   // of a type that holds floats
+	chars     bool   // of a type that is or holds "char"
 	cast      bool   // of a type of the server's, which somebody gave a cast to text
 	notNull   bool
 	generated string
@@ -107,7 +108,7 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 		if err := readColumns(ctx, tx, v.version, byOID); err != nil {
 			return fmt.Errorf("columns: %w", err)
 		}
-		if err := readFloats(ctx, tx, v.version, byOID); err != nil {
+		if err := readParts(ctx, tx, v.version, byOID); err != nil {
 			return fmt.Errorf("types of columns: %w", err)
 		}
 		if err := readKeys(ctx, tx, byOID); err != nil {
