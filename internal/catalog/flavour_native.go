@@ -82,14 +82,17 @@ func nativeSubscriptions(p *probe) query {
 }
 
 // nativeSets reads publications as the sets that they are. Before 15 there are
-// neither lists of columns nor row filters.
+// neither lists of columns nor row filters. A publication that has a table and
+// all of its schema sends the table whole, whatever filter it has for it
+// (pgoutput_row_filter_init in pgoutput.c).
 func nativeSets(p *probe) query {
 	columns, filter, condition := "NULL::name[]", "false", "NULL::text"
 	if p.has("pg_catalog.pg_publication_rel", "prattrs", "prqual") {
 		columns = `(SELECT array_agg(a.attname ORDER BY a.attnum) FROM pg_publication_rel r JOIN pg_attribute a ON a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs)
 			WHERE r.prpubid = p.oid AND r.prrelid = c.oid)`
-		filter = "EXISTS (SELECT FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid AND r.prqual IS NOT NULL)"
-		condition = "(SELECT pg_get_expr(r.prqual, r.prrelid) FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid)"
+		filtered := "FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = c.oid AND r.prqual IS NOT NULL AND NOT EXISTS (SELECT FROM pg_publication_namespace s WHERE s.pnpubid = p.oid AND s.pnnspid = c.relnamespace)"
+		filter = "EXISTS (SELECT " + filtered + ")"
+		condition = "(SELECT pg_get_expr(r.prqual, r.prrelid) " + filtered + ")"
 	}
 	return query{
 		part: PartSets, what: "pg_publication",

@@ -117,6 +117,10 @@ func TestNative(t *testing.T) {
 				require.NoError(t, b.Exec(ctx, "ALTER PUBLICATION ref SET TABLE product (id, name) WHERE (id > 0)"))
 				f = catalog.Read(ctx, plan, catalog.Settings{}).Nodes[b.Name].Facts
 				require.Equal(t, []catalog.SetTable{{Schema: "public", Name: "product", Columns: []string{"id", "name"}, RowFilter: true, Filter: "(id > 0)"}}, f.Sets[0].Tables)
+				// All of the schema is sent whole, whatever the filter of one of its tables.
+				require.NoError(t, b.Exec(ctx, "ALTER PUBLICATION ref SET TABLE product WHERE (id > 0), TABLES IN SCHEMA public"))
+				f = catalog.Read(ctx, plan, catalog.Settings{}).Nodes[b.Name].Facts
+				require.Equal(t, []catalog.SetTable{{Schema: "public", Name: "product"}}, f.Sets[0].Tables)
 				require.NoError(t, b.Exec(ctx, "ALTER PUBLICATION ref SET TABLE product"))
 
 				// A row that cannot be applied: the worker dies again and again.
