@@ -54,6 +54,25 @@ func TestAfterAndBefore(t *testing.T) {
 		require.Equal(t, compare.Incomplete, again.Verdict, summary(again))
 		require.Contains(t, fmt.Sprint(again.Tables[0].Reasons), "41 more differences")
 	})
+	t.Run("rows without a key whose digests are made otherwise now", func(t *testing.T) {
+		for _, change := range []string{"ALTER v SET NOT NULL", "ALTER v TYPE bigint"} {
+			execAll(t, nodes, "CREATE TABLE sack (v int, w int); INSERT INTO sack VALUES (1, 1)")
+			execAll(t, nodes[1:], "UPDATE sack SET v = 2")
+			req := compare.Request{Topology: top, Static: true, Tables: []string{"sack"}}
+			earlier := run(t, req)
+			again, err := compare.Recheck(t.Context(), req, earlier, nil)
+			require.NoError(t, err)
+			require.Equal(t, found(earlier, compare.Persistent), found(again, compare.Persistent), summary(again))
+			execAll(t, nodes, "ALTER TABLE sack ALTER w SET NOT NULL, "+change)
+			for _, asked := range [][]compare.AskedKey{nil, {{Values: earlier.Tables[0].Diffs[0].Key, At: "list:1:1"}}} {
+				again, err = compare.Recheck(t.Context(), req, earlier, asked)
+				require.NoError(t, err)
+				require.Equal(t, compare.Incomplete, again.Verdict, summary(again))
+				require.Contains(t, fmt.Sprint(again.Tables[0].Reasons), "compare the table anew")
+			}
+			execAll(t, nodes, "DROP TABLE sack")
+		}
+	})
 	t.Run("another question than the earlier one is not answered", func(t *testing.T) {
 		execAll(t, nodes[1:], "UPDATE a SET v = 'other' WHERE id = 7")
 		earlier := run(t, compare.Request{Topology: top, Static: true, Tables: []string{"a"}})

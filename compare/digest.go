@@ -1,6 +1,8 @@
 package compare
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -58,6 +60,17 @@ func (m method) rowLanes(cols []compared, mode Mode) []string {
 // are cut from.
 func (m method) inner(cols []compared, mode Mode, charset string) string {
 	return "encode(sha256(convert_to(" + framed(cols, mode) + ", " + literal(charset) + ")), 'hex')"
+}
+
+// form names how rows' digests come about: of which columns, as which types, and
+// which of them may be NULL.
+func (m method) form(cols []compared, mode Mode) string {
+	sql := m.inner(cols, mode, "")
+	if m.lanes == 1 {
+		sql = chain(cols, mode)
+	}
+	sum := sha256.Sum256([]byte(sql))
+	return hex.EncodeToString(sum[:8])
 }
 
 // chain returns the native digest of the columns, in the given order.

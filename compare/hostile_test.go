@@ -231,6 +231,16 @@ func TestNoFalseAlarm(t *testing.T) {
 			require.Equal(t, compare.Match, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"stamps"}, ExcludeColumns: []string{column}}).Verdict)
 		}
 	})
+	t.Run("a condition that is not about the row alone", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE asks (id int PRIMARY KEY, v int); INSERT INTO asks SELECT g, 0 FROM generate_series(1, 10) g; CREATE TABLE limits (n int); INSERT INTO limits VALUES (5)")
+		execAll(t, nodes[1:], "UPDATE limits SET n = 8; UPDATE asks SET v = 1 WHERE id = 1; DELETE FROM asks WHERE id = 2")
+		where := "id < (SELECT n FROM public.limits)"
+		x := tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"asks"}, Where: where}), "asks")
+		require.Equal(t, compare.Counts{Suspect: 5, Persistent: 2, Unverified: 3}, x.Counts, x)
+		require.Contains(t, fmt.Sprint(x.Reasons), "it is not about the row alone")
+		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"asks"}, Where: where + " AND id > 2"}), "asks")
+		require.Equal(t, compare.Incomplete, x.Verdict, x)
+	})
 	t.Run("a session that the server ends because it waits for another node", func(t *testing.T) {
 		compare.SetRetryPause(t, time.Millisecond)
 		execAll(t, nodes, "CREATE TABLE slow (id int PRIMARY KEY, v int); INSERT INTO slow SELECT g, g FROM generate_series(1, 400) g; ANALYZE slow")

@@ -18,6 +18,7 @@ type inspection struct {
 	scans   []scanned                   // of the nodes; nil for keys that were not found by a scan
 	odd     []map[int64]bool            // of the nodes: ranges of which an index did not give what the scan saw
 	inParts bool                        // one statement has not the time for all of it
+	bare    bool                        // without the conditions that rows must meet
 	steps   map[string]map[string]int64 // by node: see detection.steps
 }
 
@@ -34,6 +35,9 @@ func (r *inspection) readers() (sessions []*cluster.Session, qs []statements) {
 	for _, n := range r.nodes {
 		sessions = append(sessions, r.surveys[n].session)
 		qs = append(qs, r.statements(r.t, r.s, n, r.m, r.b))
+		if r.bare {
+			qs[len(qs)-1].where = ""
+		}
 	}
 	return sessions, qs
 }

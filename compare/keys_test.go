@@ -54,10 +54,39 @@ func askedKeys(t *testing.T, nodes []*lab.Node) {
 		require.NoError(t, err)
 		require.Equal(t, "2 keys asked for", again.Tables[0].Scope, "it stays what the earlier one was about")
 	})
-	t.Run("no wider than the texts", func(t *testing.T) {
-		r, err := compare.Recheck(t.Context(), req, first, []compare.AskedKey{key("num", "3.0")})
+	// A key may be written in another way than a row has it.
+	t.Run("as rows have them", func(t *testing.T) {
+		r, err := compare.Recheck(t.Context(), req, first, []compare.AskedKey{key("num", "3.0"), key("num", "4.0"), key("num", "400")})
 		require.NoError(t, err)
-		require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "1 of the keys on none of the nodes", "3.0 and 3 are two keys in mode exact")
+		require.Equal(t, []string{"public.num(3) changed "}, found(r, compare.Persistent), summary(r))
+		require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "2 keys that rows have in another form")
+		require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "1 of the keys on none of the nodes")
+		execAll(t, nodes, "CREATE EXTENSION IF NOT EXISTS citext")
+		for i, c := range []struct{ typ, held, asked string }{
+			{"numeric(10,2)", "1.50", "1.5"}, {"character(6)", "'abc'", "abc"}, {"citext", "'A'", "a"}, {"interval", "'1 mon'", "30 days"}, {"float8", "'-0'", "0"},
+		} {
+			table := fmt.Sprintf("held%d", i)
+			execAll(t, nodes, fmt.Sprintf("CREATE TABLE %[1]s (id %[2]s, n int, v int, PRIMARY KEY (id, n)); INSERT INTO %[1]s VALUES (%[3]s, 1, 1), (%[3]s, 2, 1)", table, c.typ, c.held))
+			execAll(t, nodes[1:], fmt.Sprintf("UPDATE %s SET v = 2 WHERE n = 1", table))
+			only := req
+			only.Tables = []string{table}
+			all := run(t, only)
+			r, err := compare.Recheck(t.Context(), only, all, []compare.AskedKey{key(table, c.asked, "1")})
+			require.NoError(t, err)
+			require.Equal(t, found(all, compare.Persistent), found(r, compare.Persistent), "%s: %s", c.typ, summary(r))
+			r, err = compare.Recheck(t.Context(), only, all, []compare.AskedKey{key(table, c.asked, "2")})
+			require.NoError(t, err)
+			require.Equal(t, compare.Match, r.Verdict, "%s: %s", c.typ, summary(r))
+		}
+		execAll(t, nodes, "ALTER TABLE held1 ALTER id TYPE character(8)") // and in a result that is older than the column's type
+		only := req
+		only.Tables = []string{"held1"}
+		old := run(t, only)
+		execAll(t, nodes, "ALTER TABLE held1 ALTER id TYPE character(9)")
+		r, err = compare.Recheck(t.Context(), only, old, nil)
+		require.NoError(t, err)
+		require.Equal(t, []string{"public.held1(abc      , 1) changed "}, found(r, compare.Persistent), summary(r))
+		execAll(t, nodes, "DROP TABLE held0, held1, held2, held3, held4")
 		value := req
 		value.Mode = compare.Value
 		inValue := run(t, value)

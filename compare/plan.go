@@ -152,7 +152,7 @@ func (v *survey) carries(sets []string, only bool) map[string][]string {
 	}
 	for _, s := range v.repl.sets {
 		if slices.Contains(sets, s.set) {
-			q := v.whole(s.table)
+			q := v.whole(s.table, sets)
 			if !slices.Contains(out[q], s.set) {
 				out[q] = append(out[q], s.set)
 			}
@@ -162,14 +162,15 @@ func (v *survey) carries(sets []string, only bool) map[string][]string {
 }
 
 // whole returns the topmost partitioned table of a partition when the node has
-// all of its partitions in sets, else the table itself.
-func (v *survey) whole(q string) string {
+// all of its partitions in some of these sets, else the table itself: partitions
+// in another data set's sets are not this one's.
+func (v *survey) whole(q string, sets []string) string {
 	t := v.relations[q]
 	if t == nil || t.root == "" {
 		return q
 	}
 	for _, leaf := range v.relations[t.root].leaves {
-		if !slices.ContainsFunc(v.repl.sets, func(s replicationSet) bool { return s.table == leaf }) {
+		if !slices.ContainsFunc(v.repl.sets, func(s replicationSet) bool { return s.table == leaf && slices.Contains(sets, s.set) }) {
 			return q
 		}
 	}
@@ -208,7 +209,7 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 		}
 		inSet := false
 		for _, s := range v.repl.sets {
-			if v.whole(s.table) == t.qualified() && slices.Contains(sets, s.set) {
+			if slices.Contains(sets, s.set) && v.whole(s.table, sets) == t.qualified() {
 				columns := ""
 				if s.columns != nil {
 					columns = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")

@@ -174,7 +174,8 @@ const (
 // rechecker settles what became of suspects.
 type rechecker struct {
 	look     func(ctx context.Context, keys [][]string, values bool) (looked, error)
-	vanished func(ctx context.Context, batch []suspect, now looked) error // fails where what was seen is there and not found
+	vanished func(ctx context.Context, batch []suspect, now looked) error        // fails where what was seen is there and not found
+	fickle   func(ctx context.Context, keys [][]string) (map[string]bool, error) // those that only a condition makes differ
 	fence    func(context.Context) (Fence, error)
 	rounds   int
 	counts   *Counts
@@ -261,9 +262,25 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 	if round == 0 && r.first != nil {
 		r.first(keys, now)
 	}
+	var lacking [][]string
+	for _, s := range batch {
+		versions := now.versions(strings.Join(s.key, sep))
+		if status, _ := r.judge(s, versions, fenced, round); status == Persistent && slices.Contains(versions, version{}) {
+			lacking = append(lacking, s.key)
+		}
+	}
+	var fickle map[string]bool
+	if len(lacking) > 0 && r.fickle != nil {
+		if fickle, err = r.fickle(ctx, lacking); err != nil {
+			return err
+		}
+	}
 	for _, s := range batch {
 		k := strings.Join(s.key, sep)
 		status, next := r.judge(s, now.versions(k), fenced, round)
+		if fickle[k] {
+			status = Unverified
+		}
 		switch r.count(status); status {
 		case Cleared:
 		case "":

@@ -147,6 +147,9 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 	if len(s.key) == 0 && m.name != old.Digest {
 		return fmt.Errorf("rows without a key are told by their digest, which was %s and is %s now", old.Digest, m.name)
 	}
+	if form := m.form(s.columns, r.req.Mode); len(s.key) == 0 && form != old.RowForm {
+		return errors.New("rows without a key are told by their digest, and the types of their columns, which of them may be NULL, or how a digest is made are not what they were: compare the table anew")
+	}
 	out.Digest = m.name
 	var keys [][]string
 	for _, d := range old.Diffs {
@@ -175,6 +178,13 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 		if rewritten > 0 {
 			out.Notes = append(out.Notes, fmt.Sprintf("%d of the keys written otherwise than the server writes them", rewritten))
 		}
+	}
+	keys, added, err := r.asHeld(ctx, t, s, nodes, m, keys, !named)
+	if err != nil {
+		return err
+	}
+	if added > 0 {
+		out.Notes = append(out.Notes, fmt.Sprintf("%s that rows have in another form than it was written are read too", counted(added, "key")))
 	}
 	read := make([]int64, len(nodes))
 	var nowhere int64

@@ -62,6 +62,7 @@ type Table struct {
 	Columns []string     `json:"columns"`            // columns compared
 	Left    []string     `json:"left_out,omitempty"` // columns not compared, and why
 	Digest  string       `json:"digest"`             // the method, "native-chain-64-v2", "sha256" …
+	RowForm string       `json:"row_form,omitempty"` // of a table without a key: names what its rows' digests are made of; under another one they have others
 	Miss    float64      `json:"miss_probability"`   // bound of a difference between two nodes that was not seen
 	Nodes   []Coverage   `json:"nodes"`
 	Counts  Counts       `json:"counts"`

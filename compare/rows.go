@@ -137,6 +137,9 @@ func (r *run) rows(ctx context.Context, t *task, s *shape, nodes []string, out *
 		all = r.scan(ctx, t, s, nodes, m, b, sp)
 	}
 	out.Digest = m.name
+	if len(s.key) == 0 {
+		out.RowForm = m.form(s.columns, r.req.Mode)
+	}
 	var ok []string
 	var good []scanned
 	for i, n := range nodes {

@@ -290,14 +290,21 @@ func (q statements) pick(values bool, condition string) string {
 		}
 		return group + " FROM (" + at.rows(true, condition, more...) + ") r JOIN unnest($1::text[]) p (h) ON p.h = " + q.laneText() + " GROUP BY " + q.laneList()
 	}
-	args, names, on := []string{}, []string{}, []string{}
+	at.from = q.byKey() + join
+	return "SELECT " + q.laneText() + ", 1::int8" + outer + " FROM (" + at.rows(true, condition, more...) + ") r"
+}
+
+// byKey returns the FROM of the rows that the server finds by keys, which are
+// passed as one array of text per key column: those of pgconcord_p, numbered by
+// pgconcord_n.
+func (q statements) byKey() string {
+	var args, names, on []string
 	for i, k := range q.shape.key {
 		args = append(args, fmt.Sprintf("$%d::text[]", i+1))
 		names = append(names, fmt.Sprintf("pgconcord_k%d", i+1))
 		on = append(on, fmt.Sprintf("t.%s %s pgconcord_p.pgconcord_k%d::%s", ident(k.name), q.equal[i], i+1, q.types[i]))
 	}
-	at.from = "unnest(" + strings.Join(args, ", ") + ") pgconcord_p (" + strings.Join(names, ", ") + ") JOIN " + q.from + " ON " + strings.Join(on, " AND ") + join
-	return "SELECT " + q.laneText() + ", 1::int8" + outer + " FROM (" + at.rows(true, condition, more...) + ") r"
+	return "unnest(" + strings.Join(args, ", ") + ") WITH ORDINALITY pgconcord_p (" + strings.Join(names, ", ") + ", pgconcord_n) JOIN " + q.from + " ON " + strings.Join(on, " AND ")
 }
 
 // shown is a column's text for people, in exact mode whatever the mode is: a

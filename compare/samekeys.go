@@ -1,0 +1,79 @@
+package compare
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// A key that somebody writes, or that a result lists, may be that of a row whose
+// key has another text: 1.5 in a numeric(10,2), abc in a character(6), a in a
+// citext that holds A, or any of them after its column's length was altered. To
+// look for the text alone would find no such row on any node, and pass for a row
+// that is gone everywhere.
+
+// equals returns the query of the texts of keys that the server takes for some,
+// with the place of these.
+func (q statements) equals() string {
+	list := []string{"pgconcord_n"}
+	for _, k := range q.shape.key {
+		list = append(list, textOf(k, q.mode))
+	}
+	return "SELECT " + strings.Join(list, ", ") + " FROM " + q.byKey() + q.where
+}
+
+// asHeld adds to keys those that some node holds and takes as equal. A key that no
+// node holds as it is written makes way for them when it need not stay. It counts
+// what it added.
+func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m method, keys [][]string, stay bool) (out [][]string, added int, err error) {
+	if len(s.key) == 0 {
+		return keys, 0, nil
+	}
+	listed := map[string]bool{}
+	for _, k := range keys {
+		listed[strings.Join(k, sep)] = true
+	}
+	for batch := range slices.Chunk(keys, recheckBatch) {
+		held := make([][][]string, len(batch))
+		for _, n := range nodes {
+			q := r.statements(t, s, n, m, buckets{count: 1})
+			err := r.persist(ctx, []string{n}, func() error {
+				return r.surveys[n].session.Read(ctx, "read the keys that rows have", func(ctx context.Context, tx pgx.Tx) error {
+					rows, err := tx.Query(ctx, q.equals(), keyArrays(batch, len(s.key))...)
+					if err != nil {
+						return err
+					}
+					var at int
+					texts := make([]string, len(s.key))
+					dest := []any{&at}
+					for i := range texts {
+						dest = append(dest, &texts[i])
+					}
+					_, err = pgx.ForEachRow(rows, dest, func() error {
+						held[at-1] = append(held[at-1], slices.Clone(texts))
+						return nil
+					})
+					return err
+				})
+			})
+			if err != nil {
+				return nil, 0, err
+			}
+		}
+		for i, k := range batch {
+			same := func(h []string) bool { return slices.Equal(h, k) }
+			if stay || len(held[i]) == 0 || slices.ContainsFunc(held[i], same) {
+				out = append(out, k)
+			}
+			for _, h := range held[i] {
+				if !listed[strings.Join(h, sep)] {
+					listed[strings.Join(h, sep)] = true
+					out, added = append(out, h), added+1
+				}
+			}
+		}
+	}
+	return out, added, nil
+}
