@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,6 +17,12 @@ import (
 // "s", pglogical: "y") the worker takes over where it ended, and what it confirms
 // holds for the table again.
 //
+// In a group of BDR or PGD a node is copied as a whole, when it joins: its state
+// says so, and a list of what is under way, beside the subscription's own status. A
+// table by itself is copied by bdr.resynchronize_table_from_node, which the status
+// of tables tells of. Which letters that has is not published: the ones that it
+// shares with pglogical, from which it comes, are known, others say nothing.
+//
 // https://www.postgresql.org/docs/current/catalog-pg-subscription-rel.html
 // https://github.com/2ndQuadrant/pglogical/blob/REL2_x_STABLE/pglogical_sync.h
 
@@ -23,6 +30,37 @@ import (
 const belowTable = `WITH RECURSIVE tree AS (
 		SELECT c.oid, c.relnamespace, c.relname, c.relkind FROM pg_class c WHERE c.oid = to_regclass($1)
 		UNION ALL SELECT c.oid, c.relnamespace, c.relname, c.relkind FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid WHERE tree.relkind = 'p') `
+
+// groups are the flavours whose nodes join a group.
+var groups = []catalog.Flavour{catalog.BDR36, catalog.BDR37, catalog.PGD4, catalog.PGD5, catalog.PGD6}
+
+// unready says why a node of a group may lack what its peers wrote before its
+// subscriptions began: it is joining, or something of that is under way.
+func unready(f *catalog.Facts) string {
+	if !slices.Contains(groups, f.Flavour) {
+		return ""
+	}
+	for _, p := range f.Peers {
+		if p.Name == f.LocalName && slices.Contains([]string{"NONE", "CREATED", "JOIN_START", "JOINING", "CATCHUP"}, p.State) {
+			return "the node is " + p.State + " in its group, and still gets what was written before"
+		}
+	}
+	for _, p := range f.Pending {
+		if p.Node == f.LocalName && p.Kind != catalog.PendingFailed {
+			return fmt.Sprintf("the node still gets what was written before: %s, in state %s", p.Kind, p.State)
+		}
+	}
+	if gap := f.Gap(catalog.PartProgress); gap != nil && gap.Reason == string(cluster.Denied) {
+		return fmt.Sprintf("whether the node still gets what was written before could not be read: %s; %s", gap.Detail, gap.Remedy)
+	}
+	return ""
+}
+
+// syncing selects the subscriptions of a group's node that are copying a table,
+// where the release has such a status, and the role may read it.
+const syncing = `SELECT DISTINCT s.sub_name::text FROM %s y JOIN bdr.subscription_summary s ON s.sub_id = y.sync_subid
+	JOIN (SELECT n.nspname, tree.relname FROM tree JOIN pg_namespace n ON n.oid = tree.relnamespace) t ON t.nspname = y.sync_nspname AND t.relname = y.sync_relname
+	WHERE y.sync_status IN ('i', 'd', 'c', 'w', 'u')`
 
 // copying returns the node's subscriptions that are still copying a table. Of
 // flavours other than these it is not known how they tell.
@@ -37,10 +75,23 @@ func copying(ctx context.Context, s *cluster.Session, flavour catalog.Flavour, t
 			WHERE y.sync_status NOT IN ('y', 'r') AND (y.sync_nspname IS NULL
 				OR EXISTS (SELECT FROM tree JOIN pg_namespace n ON n.oid = tree.relnamespace WHERE n.nspname = y.sync_nspname AND tree.relname = y.sync_relname))`
 	default:
-		return nil, nil
+		if !slices.Contains(groups, flavour) {
+			return nil, nil
+		}
 	}
 	out = map[string]bool{}
 	err = s.Read(ctx, fmt.Sprintf("read whether %s is being copied", table), func(ctx context.Context, tx pgx.Tx) error {
+		if sql == "" {
+			var status *string
+			err := tx.QueryRow(ctx, `SELECT max(c.oid::regclass::text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+				WHERE (n.nspname, c.relname) = ($1, 'local_sync_status') AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+				AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('sync_subid', 'sync_nspname', 'sync_relname', 'sync_status')) = 4`,
+				map[bool]string{true: "pglogical", false: "bdr"}[flavour == catalog.BDR36 || flavour == catalog.BDR37]).Scan(&status)
+			if err != nil || status == nil {
+				return err
+			}
+			sql = belowTable + fmt.Sprintf(syncing, *status)
+		}
 		rows, err := tx.Query(ctx, sql, table)
 		if err != nil {
 			return err

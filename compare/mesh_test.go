@@ -234,6 +234,8 @@ func TestMesh(t *testing.T) {
 		require.NoError(t, l.Settle(ctx))
 	})
 
+	t.Run("in a group of BDR or PGD", func(t *testing.T) { testGroup(t, l) })
+
 	t.Run("a cancelled context ends the run", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
 		_, err := compare.Run(ctx, compare.Request{Topology: plan(t, l), Progress: func(compare.Event) { cancel() }})

@@ -15,6 +15,7 @@ type replication struct {
 	offered   []string        // names of all sets, also of those without tables
 	sets      []replicationSet
 	subs      []catalog.Subscription
+	unready   string // why the node may not have all that its group wrote, whatever its subscriptions confirm
 }
 
 // replicationSet is one table's place in a set that the node offers.
@@ -40,7 +41,7 @@ func readReplication(ctx context.Context, s *cluster.Session) (replication, erro
 		}
 		return replication{}, &cluster.Error{Node: s.Node, Attempted: gap.Attempted, Reason: cluster.Reason(gap.Reason), Err: err}
 	}
-	r := replication{flavour: f.Flavour, localName: f.LocalName, subs: f.Subscriptions}
+	r := replication{flavour: f.Flavour, localName: f.LocalName, subs: f.Subscriptions, unready: unready(f)}
 	if r.flavour == catalog.Unknown {
 		r.flavour = ""
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // ReadEdges reads over an open session what ties a node to the others: flavour,
-// local name, replication sets and subscriptions, and nothing else. The provider
-// of a native subscription may be empty. What could not be read is in Gaps.
+// local name, members, replication sets, subscriptions, and what is under way in a
+// group, and nothing else. The provider of a native subscription may be empty.
+// What could not be read is in Gaps.
 func ReadEdges(ctx context.Context, s *cluster.Session) (*Facts, error) {
 	f := &Facts{Settings: map[string]string{}}
 	err := s.Read(ctx, "read what replicates the node", func(ctx context.Context, tx pgx.Tx) error {
@@ -27,7 +28,7 @@ func ReadEdges(ctx context.Context, s *cluster.Session) (*Facts, error) {
 			return nil
 		}
 		queries := slices.DeleteFunc(fl.queries(p, name), func(q query) bool {
-			return q.part != PartNodes && q.part != PartSubscriptions && q.part != PartSets
+			return !slices.Contains([]Part{PartNodes, PartSubscriptions, PartSets, PartProgress}, q.part)
 		})
 		return run(ctx, s, p, queries, f)
 	})

@@ -27,7 +27,7 @@ func bdrPending(p *probe) query {
 	add("bdr.sync_node_requests_summary", []string{"origin", "source", "target", "sync_status", "sync_end_lsn", "sync_start_ts"}, // 5.7
 		"SELECT 'resynchronisation', s.target::text, s.origin::text, s.sync_status, s.sync_start_ts FROM bdr.sync_node_requests_summary s WHERE lower(s.sync_status) NOT IN ('done', 'complete', 'completed', 'finished')")
 	add("bdr.subscription_error_status", []string{"sub_name", "total_skips", "pending_changes"}, // 6.4
-		`SELECT 'failed transactions', (SELECT l.node_name::text FROM bdr.local_node_summary l LIMIT 1), e.sub_name::text,
+		`SELECT '`+PendingFailed+`', (SELECT l.node_name::text FROM bdr.local_node_summary l LIMIT 1), e.sub_name::text,
 			coalesce(e.total_skips, 0) || ' skipped, ' || coalesce(e.pending_changes, 0) || ' pending', NULL FROM bdr.subscription_error_status e
 			WHERE coalesce(e.total_skips, 0) > 0 OR coalesce(e.pending_changes, 0) > 0`)
 	add("bdr.node", []string{"node_name", "node_id", "node_join_finished"}, // 5

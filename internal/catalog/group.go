@@ -56,12 +56,16 @@ const (
 
 // Pending is an operation on the group that is not finished.
 type Pending struct {
-	Kind  string     `json:"kind"` // "catch-up", "part catch-up", "resynchronisation", "failed transactions"
+	Kind  string     `json:"kind"` // "catch-up", "part catch-up", "resynchronisation", "unfinished join", or PendingFailed
 	Node  string     `json:"node"` // the node it is about
 	Peer  string     `json:"peer,omitempty"`
 	State string     `json:"state"` // the flavour's own word
 	Since *time.Time `json:"since,omitempty"`
 }
+
+// PendingFailed is the kind of transactions that apply gave up on: nothing brings
+// them any more.
+const PendingFailed = "failed transactions"
 
 // Progress is how old the last word of a member's replay is on this node.
 type Progress struct {

@@ -66,6 +66,10 @@ CREATE VIEW bdr_standin.subscription AS
            -1 AS num_writers, 'A'::"char" AS streaming_mode, sub_replication_sets AS replication_sets, sub_forward_origins AS forward_origin, 1::int8 AS ddl_epoch
       FROM bdr_standin.subscriptions;
 
+CREATE VIEW bdr_standin.local_sync_status AS
+    SELECT sync_kind, sync_subid, sync_nspname, sync_relname, sync_status, NULL::oid AS sync_remote_relid, sync_statuslsn AS sync_end_lsn
+      FROM pglogical.local_sync_status;
+
 CREATE VIEW bdr_standin.replication_set AS
     SELECT r.set_id, r.set_nodeid, r.set_name, r.replicate_insert, r.replicate_update, r.replicate_delete, r.replicate_truncate,
            true AS set_isinternal, false AS set_autoadd_tables, false AS set_autoadd_seqs

@@ -99,6 +99,10 @@ CREATE VIEW bdr.node_log_config AS
     SELECT *
       FROM bdr_standin.log_configs;
 
+CREATE VIEW bdr.local_sync_status AS
+    SELECT *
+      FROM bdr_standin.local_sync_status;
+
 CREATE VIEW bdr.node_catchup_info AS
     SELECT node_id, node_source_id, slot_name, min_node_lsn, catchup_state, origin_node_id
       FROM bdr_standin.catchup_info WHERE NOT parting;
