@@ -94,14 +94,29 @@ func (f *fencer) report() Fence {
 	return out
 }
 
-// provider is what the plan calls the provider of a node's subscription.
+// provider is what the plan calls the provider of a node's subscription, which
+// may be told by its slot alone; "" when that is not known. Nodes may be databases
+// of one server, or of several groups that call their members alike.
 func (f *fencer) provider(node string, sub catalog.Subscription) string {
 	if sub.Provider != "" {
-		return f.planName(sub.Provider)
+		named := f.called(sub.Provider)
+		if len(named) > 1 {
+			held := slices.DeleteFunc(slices.Clone(named), func(name string) bool { return name == node || !slices.Contains(f.surveys[name].slots, sub.Slot) })
+			if len(held) > 0 {
+				named = held
+			}
+		}
+		switch len(named) {
+		case 0:
+			return sub.Provider
+		case 1:
+			return named[0]
+		}
+		return ""
 	}
 	found := ""
 	for name, v := range f.surveys {
-		if name != node && sub.Slot != "" && slices.Contains(v.slots, sub.Slot) {
+		if name != node && !v.inRecovery && sub.Slot != "" && slices.Contains(v.slots, sub.Slot) {
 			if found != "" {
 				return "" // two of them bear the name
 			}
@@ -111,14 +126,14 @@ func (f *fencer) provider(node string, sub catalog.Subscription) string {
 	return found
 }
 
-// planName is what the plan calls a node that a catalog calls by another name.
-func (f *fencer) planName(local string) string {
+// called returns the nodes of the plan that their own catalog calls by a name.
+func (f *fencer) called(local string) (out []string) {
 	for name, v := range f.surveys {
 		if v.repl.localName == local && !v.inRecovery {
-			return name
+			out = append(out, name)
 		}
 	}
-	return local
+	return out
 }
 
 // graph lists the edges to wait for, asking each compared node for its
@@ -297,7 +312,7 @@ type progress struct {
 func confirmed(ctx context.Context, s *cluster.Session, slots []string) (map[string]progress, error) {
 	const attempted = "read the replication slots"
 	rows, err := s.Conn.Query(ctx, `SELECT s.slot_name, s.active, greatest(s.confirmed_flush_lsn, r.replay_lsn, '0/0')::text
-		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = ANY ($1)`, slots)
+		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = ANY ($1) AND s.database = current_database()`, slots)
 	if err != nil {
 		return nil, s.Wrap(attempted, err)
 	}

@@ -19,7 +19,7 @@ import (
 // those that answered.
 func (f *fencer) primary(standby string) string {
 	for _, name := range slices.Sorted(maps.Keys(f.surveys)) {
-		if v := f.surveys[name]; !v.inRecovery && v.system != "" && v.system == f.surveys[standby].system {
+		if v, s := f.surveys[name], f.surveys[standby]; !v.inRecovery && v.system != "" && v.system == s.system && v.database == s.database {
 			return name
 		}
 	}

@@ -18,6 +18,7 @@ type survey struct {
 	encoding   string
 	inRecovery bool
 	system     string            // that a primary and its physical standbys share; "" when the role may not know
+	database   string            // of the system: another one of it may be another node
 	commitTS   bool              // track_commit_timestamp is on
 	relations  map[string]*table // keyed by schema.name as [qualified] writes it
 	repl       replication
@@ -95,9 +96,9 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 	v := &survey{node: s.Node, session: s, relations: map[string]*table{}}
 	err := s.Read(ctx, "read the tables", func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
-			current_setting('track_commit_timestamp') = 'on',
+			current_setting('track_commit_timestamp') = 'on', current_database(),
 			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END`).
-			Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS, &v.system)
+			Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS, &v.database, &v.system)
 		if err != nil {
 			return err
 		}
@@ -122,10 +123,10 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 	return v, err
 }
 
-// readSlots reads the names of the logical slots, by which the provider of a
-// subscription is found that does not name it.
+// readSlots reads the names of the database's logical slots, by which the provider
+// of a subscription is found that does not name it.
 func (v *survey) readSlots(ctx context.Context, tx pgx.Tx) error {
-	rows, err := tx.Query(ctx, "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND NOT temporary")
+	rows, err := tx.Query(ctx, "SELECT slot_name::text FROM pg_catalog.pg_replication_slots WHERE slot_type = 'logical' AND NOT temporary AND database = current_database()")
 	if err != nil {
 		return err
 	}

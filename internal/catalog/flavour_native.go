@@ -149,7 +149,7 @@ func (c *Cluster) resolveSlot(subscriber, slot string) string {
 			continue
 		}
 		for _, s := range n.Facts.Slots {
-			if s.Name == slot && s.Plugin == "pgoutput" {
+			if s.Name == slot && s.Plugin == "pgoutput" && s.Database == n.Facts.Server.Database { // not of another database of the server
 				if found != "" {
 					return "" // two of them bear the name
 				}
