@@ -271,6 +271,8 @@ func flushed(ctx context.Context, s *cluster.Session) (catalog.LSN, error) {
 		const attempted = "read the WAL position"
 		var insert, flush string
 		var delay float64
+		ctx, cancel := s.Deadline(ctx) // nothing else ends it when the network, or the server's machine, stands still
+		defer cancel()
 		if err := s.Conn.QueryRow(ctx, `SELECT pg_current_wal_insert_lsn()::text, pg_current_wal_flush_lsn()::text,
 			coalesce((SELECT wait_event = 'WalWriterMain' FROM pg_stat_activity WHERE backend_type = 'walwriter'), false),
 			extract(epoch FROM current_setting('wal_writer_delay')::interval)::float8`).Scan(&insert, &flush, &p.asleep, &delay); err != nil {
@@ -311,6 +313,8 @@ type progress struct {
 // or, while it is connected, what it applied and anyone there can see.
 func confirmed(ctx context.Context, s *cluster.Session, slots []string) (map[string]progress, error) {
 	const attempted = "read the replication slots"
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
 	rows, err := s.Conn.Query(ctx, `SELECT s.slot_name, s.active, greatest(s.confirmed_flush_lsn, r.replay_lsn, '0/0')::text
 		FROM pg_replication_slots s LEFT JOIN pg_stat_replication r ON r.pid = s.active_pid WHERE s.slot_name = ANY ($1) AND s.database = current_database()`, slots)
 	if err != nil {

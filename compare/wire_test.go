@@ -1,8 +1,8 @@
 package compare_test
 
 import (
+	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"sync"
 	"testing"
@@ -12,12 +12,15 @@ import (
 	"github.com/pgconcord/pgconcord/internal/lab"
 )
 
-// wire is a TCP proxy that can be cut.
+// wire is a TCP proxy that can be cut, or be made to swallow everything from some
+// word of a client's on.
 type wire struct {
 	listener net.Listener
 	target   string
 	mu       sync.Mutex
 	down     bool
+	word     string
+	silent   bool
 	conns    []net.Conn
 }
 
@@ -51,9 +54,35 @@ func (w *wire) serve(client net.Conn) {
 	}
 	w.conns = append(w.conns, client, server)
 	w.mu.Unlock()
-	go func() { _, _ = io.Copy(client, server); _ = client.Close() }()
-	_, _ = io.Copy(server, client)
-	_ = server.Close()
+	go w.pump(client, server)
+	w.pump(server, client)
+}
+
+func (w *wire) pump(to, from net.Conn) {
+	defer func() { _ = to.Close() }()
+	buf := make([]byte, 1<<16)
+	for {
+		n, err := from.Read(buf)
+		w.mu.Lock()
+		w.silent = w.silent || w.word != "" && bytes.Contains(buf[:n], []byte(w.word))
+		silent := w.silent
+		w.mu.Unlock()
+		if !silent {
+			if _, failed := to.Write(buf[:n]); failed != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// swallow makes the wire swallow everything once a client has sent this word.
+func (w *wire) swallow(word string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.word = word
 }
 
 func (w *wire) cut() {
