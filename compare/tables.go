@@ -22,7 +22,7 @@ const smallRows = 10_000
 // small reports whether one statement reads the table on each node.
 func (r *run) small(t *task, nodes []string) bool {
 	for _, n := range nodes {
-		if t.on[n].pages > int64(min(r.req.ChunkPages, 1<<16)) {
+		if t.on[n].pages > min(r.req.first(), 1<<16) {
 			return false
 		}
 	}

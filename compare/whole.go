@@ -29,12 +29,14 @@ const (
 	unbounded = math.MaxInt64 / 2
 )
 
-func (d *detection) first() int64 {
-	if n := int64(d.r.req.ChunkPages); n > 0 {
+func (r Request) first() int64 {
+	if n := int64(r.ChunkPages); n > 0 {
 		return n
 	}
 	return firstChunk
 }
+
+func (d *detection) first() int64 { return d.r.req.first() }
 
 // gauge chooses the first chunk of a table that is too big to be read at once
 // without a look, unless its size was asked for or something is to happen
