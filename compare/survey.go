@@ -135,9 +135,11 @@ func (v *survey) readSlots(ctx context.Context, tx pgx.Tx) error {
 }
 
 func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, error) {
+	// These functions look beyond the snapshot: of a table that was dropped since they
+	// give NULL.
 	rows, err := tx.Query(ctx, `SELECT c.oid, n.nspname, c.relname, c.relkind::text, c.relpersistence = 'u', c.relrowsecurity, c.reltuples::float8,
-			pg_catalog.pg_relation_size(c.oid) / current_setting('block_size')::int8, c.relispartition,
-			has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, 'ctid', 'SELECT') AND has_column_privilege(c.oid, 'xmin', 'SELECT')
+			coalesce(pg_catalog.pg_relation_size(c.oid), 0) / current_setting('block_size')::int8, c.relispartition,
+			coalesce(has_table_privilege(c.oid, 'SELECT') OR has_column_privilege(c.oid, 'ctid', 'SELECT') AND has_column_privilege(c.oid, 'xmin', 'SELECT'), false)
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND NOT n.nspname = ANY ($1) AND n.nspname !~ '^pg_(toast|temp)'`, internalSchemas)
 	if err != nil {
