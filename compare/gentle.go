@@ -47,14 +47,18 @@ func (r *run) rest(ctx context.Context, t *task, nodes []string) error {
 	r.pauses.here, r.pauses.over = 0, ""
 	r.mu.Unlock()
 	return r.pause(ctx, t.label(), "", func() (over []string, err error) {
-		for _, n := range nodes {
-			why, err := r.strain(ctx, n, r.surveys[n].session)
-			if err != nil {
-				return nil, err
+		err = r.persist(ctx, nodes, func() error {
+			over = nil
+			for _, n := range nodes {
+				why, err := r.strain(ctx, n, r.surveys[n].session)
+				if err != nil {
+					return err
+				}
+				over = append(over, why...)
 			}
-			over = append(over, why...)
-		}
-		return over, nil
+			return nil
+		})
+		return over, err
 	})
 }
 
@@ -105,6 +109,7 @@ func (r *run) pause(ctx context.Context, label, node string, strained func() ([]
 func (r *run) strain(ctx context.Context, node string, s *cluster.Session) (over []string, err error) {
 	var active int
 	var lag int64
+	var blind bool
 	ctx, cancel := s.Deadline(ctx)
 	defer cancel()
 	// Within a transaction the server shows what it showed before.
@@ -116,7 +121,11 @@ func (r *run) strain(ctx context.Context, node string, s *cluster.Session) (over
 			here = "pg_last_wal_replay_lsn()"
 		}
 		err = s.Conn.QueryRow(ctx, `SELECT (SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND backend_type = 'client backend' AND application_name <> current_setting('application_name')),
-			coalesce((SELECT max(pg_wal_lsn_diff(`+here+`, confirmed_flush_lsn))::int8 FROM pg_replication_slots WHERE active AND slot_type = 'logical'), 0)`).Scan(&active, &lag)
+			coalesce((SELECT max(pg_wal_lsn_diff(`+here+`, confirmed_flush_lsn))::int8 FROM pg_replication_slots WHERE active AND slot_type = 'logical'), 0),
+			NOT pg_has_role('pg_read_all_stats', 'USAGE')`).Scan(&active, &lag, &blind)
+	}
+	if r.req.MaxActive > 0 && blind && err == nil {
+		r.notes.once(node + ": how many sessions are at work was not seen, and not waited for: the role may not see what others do (GRANT pg_monitor)")
 	}
 	if r.req.MaxActive > 0 && active > r.req.MaxActive {
 		over = append(over, fmt.Sprintf("%s has %d sessions at work, more than %d", node, active, r.req.MaxActive))

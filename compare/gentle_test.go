@@ -13,6 +13,7 @@ import (
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 // Beyond its limits a run waits, before a table and within it, and says so.
@@ -75,6 +76,37 @@ func TestGentle(t *testing.T) {
 		r, seen = waits(req, nil, nil)
 		require.Empty(t, seen)
 		require.Empty(t, r.Tables[0].Notes)
+	})
+	t.Run("sessions at work that the role may not see", func(t *testing.T) {
+		execAll(t, nodes, "CREATE ROLE plain LOGIN; GRANT pg_read_all_data TO plain")
+		req := request()
+		req.MaxActive = 1
+		for _, n := range nodes {
+			req.Topology.Nodes[n.Name] = schema.Node{DSN: strings.Replace(n.DSN(), "user="+lab.Superuser, "user=plain", 1)}
+		}
+		end := busy()
+		defer end()
+		r, seen := waits(req, nil, nil)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+		require.Empty(t, seen)
+		require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "n1: how many sessions are at work was not seen")
+	})
+	t.Run("before a table, over a session that was ended", func(t *testing.T) {
+		req := request()
+		req.MaxActive = 100
+		execAll(t, nodes[:1], "CREATE TABLE next_one (id int PRIMARY KEY); INSERT INTO next_one VALUES (1)")
+		execAll(t, nodes[1:], "CREATE TABLE next_one (id int PRIMARY KEY); INSERT INTO next_one VALUES (1)")
+		defer execAll(t, nodes, "DROP TABLE next_one")
+		compare.SetRetryPause(t, time.Millisecond)
+		var once sync.Once
+		r, _ := waits(req, func(e compare.Event) {
+			if e.TablesDone == 1 {
+				once.Do(func() {
+					execAll(t, nodes[:1], "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pgconcord'")
+				})
+			}
+		}, nil)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
 	})
 	t.Run("within a table", func(t *testing.T) {
 		req := request()

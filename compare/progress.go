@@ -130,6 +130,16 @@ func (n *notes) add(text string) {
 	}
 }
 
+// once adds what is true of all times at once.
+func (n *notes) once(text string) {
+	n.mu.Lock()
+	known := n.times[text] > 0
+	n.mu.Unlock()
+	if !known {
+		n.add(text)
+	}
+}
+
 func (n *notes) all() []string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
