@@ -14,6 +14,7 @@ const (
 	CauseMissedInsert   = "insert not applied, or delete that did not replicate"
 	CauseMissedDelete   = "delete not applied, or insert that did not replicate"
 	CauseRepresentation = "only the representation differs"
+	CauseKeyForm        = "the key is written in another form"
 	CauseFiltered       = "filtered row"
 	CauseTruncate       = "truncate that did not replicate, or data never copied"
 )
@@ -21,15 +22,20 @@ const (
 // causeOf applies the rules of README.md, in its order. Most need one camp that
 // is right and one that is not: with more, or without evidence, it says nothing.
 func causeOf(d *Difference) string {
-	var lack, filtered, empty, relaxed []string
+	var lack, filtered, empty, relaxed, otherwise []string
 	for _, v := range d.Versions {
-		if v.Exists {
+		if v.Exists || v.OtherForm {
 			relaxed = append(relaxed, v.Relaxed)
+		}
+		if v.Exists {
 			continue
 		}
 		lack = append(lack, v.Node)
 		if v.Filtered {
 			filtered = append(filtered, v.Node)
+		}
+		if v.OtherForm {
+			otherwise = append(otherwise, v.Node)
 		}
 		if v.Empty {
 			empty = append(empty, v.Node)
@@ -41,6 +47,10 @@ func causeOf(d *Difference) string {
 		return explain(CauseFiltered, "%s has the row with content that does not meet the row filter, so a change that moved it out of the filter, or into it, did not take effect everywhere", strings.Join(filtered, ", "))
 	case len(empty) > 0 && len(empty) == len(lack):
 		return explain(CauseTruncate, "the table of %s held no row at all", strings.Join(empty, ", "))
+	case len(otherwise) > 0 && len(otherwise) == len(lack) && relaxed[0] != "" && relaxed[0] == relaxed[len(relaxed)-1]:
+		return explain(CauseRepresentation, "%s has the row with an equal key that is written otherwise, which is listed as a difference of its own; by the rules of mode value the rows are equal", strings.Join(otherwise, ", "))
+	case len(otherwise) > 0 && len(otherwise) == len(lack):
+		return explain(CauseKeyForm, "%s has a row with an equal key that is written otherwise, which is listed as a difference of its own", strings.Join(otherwise, ", "))
 	case len(lack) == 0 && !alike(d.Versions) && relaxed[0] != "" && relaxed[0] == relaxed[len(relaxed)-1]:
 		return explain(CauseRepresentation, "by the rules of mode value the rows are equal")
 	}

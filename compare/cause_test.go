@@ -46,6 +46,7 @@ func TestCausesFromTheData(t *testing.T) {
 			require.NotContains(t, cause, compare.CauseTruncate, key)
 		}
 	})
+	t.Run("keys in another form", func(t *testing.T) { testKeyForms(t, nodes) })
 	t.Run("equal rows in different numbers", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE bag (v text); INSERT INTO bag VALUES ('a'), ('b'), ('b'), ('c')")
 		execAll(t, nodes[1:], "INSERT INTO bag VALUES ('a'); DELETE FROM bag WHERE v = 'b'; INSERT INTO bag VALUES ('b')")

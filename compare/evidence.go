@@ -44,7 +44,13 @@ func (r *run) lacking(ctx context.Context, sessions []*cluster.Session, qs []sta
 			v.Empty = empty[s.Node]
 			keys, rows = append(keys, out.Diffs[d].Key), append(rows, v)
 		}
-		if len(keys) == 0 || qs[i].where == "" || qs[i].keyless() {
+		if len(keys) == 0 || qs[i].keyless() {
+			continue
+		}
+		if slices.ContainsFunc(qs[i].shape.key, severalForms) {
+			_ = s.Read(ctx, "look for keys in another form", func(ctx context.Context, tx pgx.Tx) error { return markOtherForms(ctx, tx, qs[i], keys, rows) })
+		}
+		if qs[i].where == "" {
 			continue
 		}
 		whole := qs[i]

@@ -145,4 +145,5 @@ type RowVersion struct {
 	Relaxed   string             `json:"relaxed_hash,omitempty"` // of what mode value compares
 	Filtered  bool               `json:"filtered,omitempty"`     // the node has the row, but it does not meet the row filter or --where
 	Empty     bool               `json:"table_empty,omitempty"`  // the node's table had no row at all
+	OtherForm bool               `json:"other_form,omitempty"`   // the node has not the row, but one whose key is equal and written otherwise; Relaxed is of that one
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -22,6 +23,43 @@ func (q statements) equals() string {
 		list = append(list, textOf(k, q.mode))
 	}
 	return "SELECT " + strings.Join(list, ", ") + " FROM " + q.byKey() + q.where
+}
+
+// otherForms returns the query of the rows that the server finds by some keys and
+// whose keys have another text: the place of the key, and the digest of what mode
+// value compares.
+func (q statements) otherForms() string {
+	var differs []string
+	for i, k := range q.shape.key {
+		differs = append(differs, fmt.Sprintf(`%s COLLATE "C" <> pgconcord_p.pgconcord_k%d`, textOf(k, q.mode), i+1))
+	}
+	return "SELECT pgconcord_n, " + q.relaxed() + " FROM " + q.byKey() + q.filter("("+strings.Join(differs, " OR ")+")")
+}
+
+// severalForms reports whether two values of a key column may be equal and not the
+// same; of the types that are not named here it is not known that they cannot.
+func severalForms(c compared) bool {
+	switch c.base {
+	case "smallint", "integer", "bigint", "oid", "uuid", "boolean", "date", "bytea", "timestamp with time zone", "timestamp without time zone", `"char"`:
+		return false
+	}
+	return true
+}
+
+// markOtherForms marks the versions, one for each key that the node has not, of
+// which it has the key in another form.
+func markOtherForms(ctx context.Context, tx pgx.Tx, q statements, keys [][]string, lacking []*RowVersion) error {
+	rows, err := tx.Query(ctx, q.otherForms(), keyArrays(keys, len(q.shape.key))...)
+	if err != nil {
+		return err
+	}
+	var at int
+	var relaxed string
+	_, err = pgx.ForEachRow(rows, []any{&at, &relaxed}, func() error {
+		lacking[at-1].OtherForm, lacking[at-1].Relaxed = true, relaxed
+		return nil
+	})
+	return err
 }
 
 // asHeld adds to keys those that some node holds and takes as equal. A key that no
