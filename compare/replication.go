@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pgconcord/pgconcord/internal/catalog"
 	"github.com/pgconcord/pgconcord/internal/cluster"
@@ -54,6 +55,9 @@ func readReplication(ctx context.Context, s *cluster.Session) (replication, erro
 	for _, set := range f.Sets {
 		r.offered = append(r.offered, set.Name)
 		for _, t := range set.Tables {
+			if slices.Contains(internalSchemas, t.Schema) { // as FOR ALL TABLES has them
+				continue
+			}
 			r.sets = append(r.sets, replicationSet{set: set.Name, table: qualified(t.Schema, t.Name), columns: t.Columns, filtered: t.RowFilter, filter: t.Filter})
 		}
 	}

@@ -30,6 +30,12 @@ func TestTablesOfSets(t *testing.T) {
 		require.Equal(t, []string{"public.acc(us, 1) missing "}, found(r, compare.Persistent), summary(r))
 		require.Len(t, r.Tables, 1)
 	})
+	t.Run("what replicates the server is no table of a set", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE own (id int PRIMARY KEY); CREATE SCHEMA pglogical; CREATE TABLE pglogical.queue (id int PRIMARY KEY); CREATE PUBLICATION everything FOR ALL TABLES")
+		defer execAll(t, nodes, "DROP SCHEMA pglogical CASCADE; DROP PUBLICATION everything")
+		execAll(t, nodes[1:], "INSERT INTO pglogical.queue VALUES (1)")
+		require.NotContains(t, summary(of("everything")), "queue")
+	})
 	t.Run("a filter beside all of its schema", func(t *testing.T) {
 		execAll(t, nodes, `CREATE SCHEMA whole; CREATE TABLE whole.t (id int PRIMARY KEY, v int); INSERT INTO whole.t SELECT g, g FROM generate_series(1, 10) g;
 			CREATE PUBLICATION all_of_it FOR TABLE whole.t WHERE (id > 5), TABLES IN SCHEMA whole; CREATE PUBLICATION some_of_it FOR TABLE whole.t WHERE (id > 5)`)
