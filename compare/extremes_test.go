@@ -51,6 +51,26 @@ func TestExtremes(t *testing.T) {
 		}
 		require.Equal(t, compare.Match, tableOf(t, run(t, compare.Request{Topology: top, Static: true}), "letters").Verdict)
 	})
+
+	// Which letters are the same whatever their case is a matter of a database's locale.
+	t.Run("case in two locales", func(t *testing.T) {
+		top := &schema.Topology{Name: "locales", Nodes: map[string]schema.Node{}}
+		for i, n := range nodes {
+			locale := []string{"C", "C.UTF-8"}[i]
+			require.NoError(t, n.Exec(t.Context(), "CREATE DATABASE locales TEMPLATE template0 LC_COLLATE '"+locale+"' LC_CTYPE '"+locale+"' ENCODING 'UTF8'"))
+			top.Nodes[n.Name] = schema.Node{DSN: strings.Replace(n.DSN(), "dbname="+lab.Database, "dbname=locales", 1)}
+			top.Reference.Replicas = append(top.Reference.Replicas, n.Name)
+			execIn(t, top.Nodes[n.Name].DSN, "CREATE EXTENSION citext; CREATE TABLE letters (id int PRIMARY KEY, v citext); INSERT INTO letters VALUES (1, 'ÄB'), (2, 'x'); CREATE TABLE plain (id int PRIMARY KEY, v text); INSERT INTO plain VALUES (1, 'Ä')")
+		}
+		require.Equal(t, compare.Match, run(t, compare.Request{Topology: top, Static: true}).Verdict)
+		r := run(t, compare.Request{Topology: top, Static: true, Mode: compare.Value})
+		require.Equal(t, compare.Match, tableOf(t, r, "plain").Verdict, summary(r))
+		x := tableOf(t, r, "letters")
+		require.Equal(t, compare.Incomplete, x.Verdict, x)
+		require.Contains(t, strings.Join(x.Reasons, " "), "locales")
+		r = run(t, compare.Request{Topology: top, Static: true, Mode: compare.Value, ExcludeColumns: []string{"letters.v"}})
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+	})
 }
 
 // execIn runs statements in another database than the lab's.

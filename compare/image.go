@@ -174,6 +174,8 @@ func Relaxations() []Relaxation {
 	}
 }
 
+func caseless(c compared) bool { return strings.HasSuffix(c.base, ".citext") && c.class == "b" }
+
 func relaxed(c compared, x string) (string, bool) {
 	switch c.base {
 	case "numeric":
@@ -189,7 +191,7 @@ func relaxed(c compared, x string) (string, bool) {
 	case "json":
 		return output(x + "::jsonb"), true
 	}
-	if strings.HasSuffix(c.base, ".citext") && c.class == "b" {
+	if caseless(c) {
 		return "lower(" + x + "::text)", true
 	}
 	return "", false

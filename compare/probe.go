@@ -2,6 +2,7 @@ package compare
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -67,6 +68,9 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool, cast 
 		}
 		parts = append(parts, fmt.Sprintf("SELECT %s, concat(sum(%s)) FROM (VALUES %s) t (c)", literal(p.base), chain([]compared{c}, mode), values))
 	}
+	if mode == Value {
+		parts = append(parts, foldProbe)
+	}
 	out := map[string]string{}
 	err := s.Read(ctx, "probe the digest", func(ctx context.Context, tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, strings.Join(parts, " UNION ALL "))
@@ -85,6 +89,10 @@ func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool, cast 
 	})
 	return out, err
 }
+
+// foldProbe tells how a database makes small letters of capital ones, by its
+// locale: of ASCII, and in UTF-8 of Latin, Greek and Cyrillic too.
+const foldProbe = `SELECT 'citext', encode(convert_to(lower(CASE current_setting('server_encoding') WHEN 'UTF8' THEN concat('I', chr(196), chr(216), chr(304), chr(931), chr(1046)) ELSE 'I' END), 'UTF8'), 'hex')`
 
 // casts returns the types of columns that on some node have a cast to text of
 // somebody's.
@@ -129,7 +137,11 @@ func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, n
 		v := r.surveys[n]
 		encodings[n] = v.encoding
 		if v.probed == nil {
-			if v.probed, err = probe(ctx, v.session, r.req.Mode, ascii, r.casts()); err != nil {
+			err = r.persist(ctx, []string{n}, func() (err error) {
+				v.probed, err = probe(ctx, v.session, r.req.Mode, ascii, r.casts())
+				return err
+			})
+			if err != nil {
 				return m, "", err
 			}
 		}
@@ -154,6 +166,13 @@ func (r *run) choose(ctx context.Context, s *shape, nodes []string) (m method, n
 		case slices.ContainsFunc(s.columns, func(c compared) bool { return !c.bits && probedBy(c.base) == p.base }):
 			return m, "", fmt.Errorf("the nodes' servers write values of type %s differently", p.base)
 		}
+	}
+	folds := map[string]string{}
+	for _, n := range nodes {
+		folds[n] = r.surveys[n].probed["citext"]
+	}
+	if _, same := uniform(folds); !same && r.req.Mode == Value && slices.ContainsFunc(s.columns, caseless) {
+		return m, "", errors.New("the nodes' databases take other letters as the same whatever their case, by their locales, and mode value compares citext so: use mode exact, or leave such columns out")
 	}
 	if r.req.Mode == Strong {
 		m, note = with256, ""
