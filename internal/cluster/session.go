@@ -137,6 +137,8 @@ func pinned(s Settings) [][2]string {
 	ms := func(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 	return [][2]string{
 		{"default_transaction_read_only", "on"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_deferrable", "off"},
 		{"statement_timeout", ms(s.StatementTimeout)},
 		{"lock_timeout", ms(s.LockTimeout)},
 		{"idle_in_transaction_session_timeout", ms(s.IdleTimeout)},
@@ -159,11 +161,14 @@ func pinned(s Settings) [][2]string {
 	}
 }
 
-// pin sets them and reads them back, in one round trip.
+// pin sets them and reads them back, in one round trip. A standby refuses even that
+// in a serializable transaction, and a deferrable one may have to wait for others,
+// so it is done in one of another kind, whatever is the role's default.
 func (s *Session) pin(ctx context.Context) error {
 	want := map[string]string{}
 	var names []string
 	batch := &pgx.Batch{}
+	batch.Queue("BEGIN ISOLATION LEVEL READ COMMITTED")
 	for _, p := range pinned(s.Settings) {
 		want[p[0]] = p[1]
 		names = append(names, p[0])
@@ -171,9 +176,10 @@ func (s *Session) pin(ctx context.Context) error {
 	}
 	batch.Queue("SELECT pg_catalog.pg_backend_pid()")
 	batch.Queue("SELECT name, setting FROM pg_catalog.pg_settings WHERE name = ANY ($1)", names)
+	batch.Queue("COMMIT")
 	results := s.Conn.SendBatch(ctx, batch)
 	defer func() { _ = results.Close() }()
-	for range names {
+	for range len(names) + 1 {
 		if _, err := results.Exec(); err != nil {
 			return err
 		}
@@ -201,6 +207,9 @@ func (s *Session) pin(ctx context.Context) error {
 		if found[name] != want[name] {
 			return s.notPinned(fmt.Sprintf("%s is %q after it was set to %q", name, found[name], want[name]))
 		}
+	}
+	if _, err := results.Exec(); err != nil {
+		return err
 	}
 	return results.Close()
 }

@@ -54,6 +54,25 @@ func TestOpenPinsEverySetting(t *testing.T) {
 	require.ErrorContains(t, err, "read-only transaction")
 }
 
+// A role's default transactions may be such that they wait for those of others, or
+// that a standby refuses them.
+func TestOpenWhereTransactionsAreSerializable(t *testing.T) {
+	srv := startServer(t)
+	srv.exec(t, `CREATE TABLE counted (); ALTER ROLE postgres SET default_transaction_isolation = 'serializable'; ALTER ROLE postgres SET default_transaction_deferrable = on`)
+	ctx := t.Context()
+	other, err := pgx.Connect(ctx, srv.dsn("postgres", ""))
+	require.NoError(t, err)
+	defer func() { _ = other.Close(context.WithoutCancel(ctx)) }()
+	_, err = other.Exec(ctx, "BEGIN READ WRITE; SELECT FROM counted; CREATE TABLE more ()")
+	require.NoError(t, err)
+	s, err := Open(ctx, "n1", srv.dsn("postgres", ""), Settings{StatementTimeout: 2 * time.Second})
+	require.NoError(t, err)
+	defer s.Close()
+	var is string
+	require.NoError(t, s.Conn.QueryRow(ctx, "SELECT current_setting('transaction_isolation') || current_setting('transaction_deferrable') || current_setting('transaction_read_only')").Scan(&is))
+	require.Equal(t, "read committedoffon", is)
+}
+
 // libpq's own words in a connection string are not for the server.
 func TestOpenTakesEveryWordOfLibpq(t *testing.T) {
 	srv := startServer(t)
