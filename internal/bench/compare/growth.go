@@ -56,7 +56,7 @@ func growth(ctx context.Context, millions []int64, buffers string) error {
 }
 
 // apart compares a table of which every row differs.
-func apart(ctx context.Context, rows int64, nodes int, buffers string) error {
+func apart(ctx context.Context, rows int64, nodes int, keyless bool, buffers string) error {
 	b, down, err := start(ctx, nodes, buffers)
 	if err != nil {
 		return err
@@ -68,6 +68,13 @@ func apart(ctx context.Context, rows int64, nodes int, buffers string) error {
 	if err := b.nodes[nodes-1].Exec(ctx, "UPDATE customers SET balance = -balance - 1"); err != nil {
 		return err
 	}
+	kind := "with its key"
+	if keyless {
+		kind = "without a key"
+		if err := b.all(ctx, "ALTER TABLE customers DROP CONSTRAINT customers_pkey"); err != nil {
+			return err
+		}
+	}
 	if err := b.steady(ctx, "customers"); err != nil {
 		return err
 	}
@@ -76,7 +83,7 @@ func apart(ctx context.Context, rows int64, nodes int, buffers string) error {
 		return err
 	}
 	t := r.Tables[0]
-	fmt.Printf("%d nodes, %d rows, all different: %s, %d persistent, %d listed   wall %.1f s   peak %d MB\n",
-		nodes, rows, t.Verdict, t.Counts.Persistent, len(t.Diffs), took.Seconds(), peak())
+	fmt.Printf("%d nodes, %d rows %s, all different: %s, %d persistent, %d listed   wall %.1f s   peak %d MB\n",
+		nodes, rows, kind, t.Verdict, t.Counts.Persistent, len(t.Diffs), took.Seconds(), peak())
 	return nil
 }

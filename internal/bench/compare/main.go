@@ -60,6 +60,7 @@ func main() {
 	scale := flag.Bool("scale", false, "instead: how the cost grows with rows (1, 3, 10, 30 million on two nodes) and nodes (2, 3, 6 with a million rows)")
 	millions := flag.String("millions", "1,3,10,30", "of rows, with -scale")
 	diverged := flag.Bool("diverged", false, "instead: a table of which every row differs")
+	keyless := flag.Bool("keyless", false, "with -diverged: the table has no key")
 	flag.Int64Var(&flagDiffs, "differences", 200, "scattered over the big table")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -79,7 +80,7 @@ func main() {
 			err = growth(ctx, sizes, *buffers)
 		}
 	case *diverged:
-		err = apart(ctx, *rows, *nodes, *buffers)
+		err = apart(ctx, *rows, *nodes, *keyless, *buffers)
 	default:
 		err = bench(ctx, *rows, *rounds, *nodes, *random, *only, *buffers)
 	}
