@@ -66,6 +66,23 @@ func testGroup(t *testing.T, l *lab.Lab) {
 				require.Equal(t, changed[:len(changed)-len(c.unverified)], found(r, compare.Persistent), "%s: %s", c.name, summary(r))
 				require.Contains(t, summary(r), c.why, c.name)
 			}
+			if line == "6" { // what the usual rights do not open
+				for _, n := range l.Nodes() {
+					require.NoError(t, n.Exec(ctx, "GRANT bdr_read_all_stats TO "+lab.Reader+"; REVOKE SELECT ON bdr.sync_node_requests_summary FROM "+lab.Reader))
+					declared := top.Nodes[n.Name]
+					declared.DSN = n.ReaderDSN()
+					top.Nodes[n.Name] = declared
+				}
+				r := look()
+				require.ElementsMatch(t, changed, found(r, compare.Unverified), summary(r))
+				require.Contains(t, summary(r), "whether the node still gets what was written before could not be read: ")
+				require.Contains(t, summary(r), "GRANT SELECT ON bdr.sync_node_requests_summary TO")
+				for _, n := range l.Nodes() {
+					require.NoError(t, n.Exec(ctx, "GRANT SELECT ON bdr.sync_node_requests_summary TO "+lab.Reader))
+				}
+				r = look()
+				require.Equal(t, changed, found(r, compare.Persistent), summary(r))
+			}
 		})
 	}
 }
