@@ -3,14 +3,16 @@ package reports
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"regexp"
+	"slices"
 
 	"github.com/pgconcord/pgconcord/compare"
 )
 
 // Redact takes values of rows out of a report, with [RedactAll] their keys as
 // well: a key becomes a digest of itself and the run, by which the keys of one
-// report can be told apart and a known key can be found again. Verdicts, counts
-// and hashes stay.
+// report can be told apart and a known key can be found again. So are they taken
+// out of what is said of tables. Verdicts, counts and hashes stay.
 func (r *Report) Redact(what Redaction) {
 	if what == RedactNone || r.Comparison == nil {
 		return
@@ -27,11 +29,16 @@ func (r *Report) Redact(what Redaction) {
 			}
 			d.Versions = versions
 			if what == RedactAll {
-				d.Key = hidden(r.RunID, d.Key)
+				d.Key = hidden(r.RunID, d.Key) // those of an earlier report stay as they are
 			}
 			diffs[j] = d
 		}
 		t.Diffs = diffs
+		t.Reasons, t.Notes = said(t.Reasons, what), said(t.Notes, what)
+		t.Nodes = slices.Clone(t.Nodes)
+		for n := range t.Nodes {
+			t.Nodes[n].Error = said([]string{t.Nodes[n].Error}, what)[0]
+		}
 		tables[i] = t
 	}
 	r.Comparison.Tables = tables // the report's own copy
@@ -40,20 +47,45 @@ func (r *Report) Redact(what Redaction) {
 func hidden(run string, key []string) []string {
 	out := make([]string, len(key))
 	for i, k := range key {
+		if hiddenKey.MatchString(k) {
+			out[i] = k
+			continue
+		}
 		sum := sha256.Sum256([]byte(run + "\x00" + k))
 		out[i] = "hidden:" + hex.EncodeToString(sum[:6])
 	}
 	return out
 }
 
+var (
+	hiddenKey = regexp.MustCompile(`^hidden:[0-9a-f]{12}$`)
+
+	// A server's message about a value (SQLSTATE class 22) or a constraint (23) quotes it.
+	quoting = regexp.MustCompile(`(?s)(ERROR|FATAL): .*? \(SQLSTATE (2[23][0-9A-Z]{3})\)`)
+
+	// What the comparer itself says of a key.
+	aboutKey = regexp.MustCompile(`(?s)\bthe key \(.*\)( is in the table|: the unique index| differs between)`)
+)
+
+// said takes values, and with [RedactAll] keys, out of sentences about a table.
+func said(texts []string, what Redaction) []string {
+	out := slices.Clone(texts)
+	for i, text := range out {
+		text = quoting.ReplaceAllString(text, "$1: what the server said may hold a value and was taken out (SQLSTATE $2)")
+		if what == RedactAll {
+			text = aboutKey.ReplaceAllString(text, "a key that was taken out$1")
+		}
+		out[i] = text
+	}
+	return out
+}
+
 // RedactAs takes out of a report what is asked for, and at least what an
-// earlier report, from which its rows came, was already without. Keys that were
-// hidden there stay as they are.
+// earlier report, from which its rows came, was already without.
 func (r *Report) RedactAs(earlier *Report, what Redaction) {
 	switch {
 	case earlier.Redacted == RedactAll:
-		r.Redact(RedactValues)
-		r.Redacted = RedactAll
+		r.Redact(RedactAll)
 	case earlier.Redacted == RedactValues && what == RedactNone:
 		r.Redact(RedactValues)
 	default:
