@@ -46,6 +46,10 @@ func TestExtremes(t *testing.T) {
 		require.Equal(t, compare.Different, x.Verdict, "%v", x.Reasons)
 		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts)
 		require.Equal(t, []string{"ä"}, x.Diffs[0].Key)
+		execIn(t, top.Nodes[nodes[0].Name].DSN, "INSERT INTO letters VALUES ('Ж', 'no LATIN1')")
+		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true}), "letters")
+		require.Equal(t, compare.Counts{Suspect: 2, Persistent: 2}, x.Counts, "%v", x.Reasons)
+		execIn(t, top.Nodes[nodes[0].Name].DSN, "DELETE FROM letters WHERE id = 'Ж'")
 		for _, n := range nodes {
 			execIn(t, top.Nodes[n.Name].DSN, "UPDATE letters SET v = 'e'")
 		}

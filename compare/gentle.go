@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"github.com/pgconcord/pgconcord/internal/cluster"
 )
 
@@ -139,9 +137,5 @@ func (r *run) strain(ctx context.Context, node string, s *cluster.Session) (over
 // cannotCompute reports an error about a value (SQLSTATE class 22), or a row
 // without a digest.
 func cannotCompute(err error) bool {
-	if errors.Is(err, errNoDigest) {
-		return true
-	}
-	pg, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && strings.HasPrefix(pg.Code, "22")
+	return errors.Is(err, errNoDigest) || refusesValue(err)
 }

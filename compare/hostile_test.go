@@ -219,6 +219,25 @@ func TestNoFalseAlarm(t *testing.T) {
 		require.Equal(t, compare.Incomplete, x.Verdict, x)
 		require.Contains(t, fmt.Sprint(x.Reasons), "partitioned on n1 and has tables that inherit from it on n2")
 	})
+	t.Run("a key that is none on another node", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TYPE kind AS ENUM ('a', 'b', 'd')")
+		execAll(t, nodes[:1], "ALTER TYPE kind ADD VALUE 'c'")
+		execAll(t, nodes[:1], "CREATE TABLE widened (id int, k kind, v int, PRIMARY KEY (id, k)); INSERT INTO widened VALUES (7, 'c', 1)")
+		execAll(t, nodes[1:], "CREATE TABLE widened (id bigint, k kind, v int, PRIMARY KEY (id, k)); INSERT INTO widened VALUES (5000000000, 'b', 1)")
+		execAll(t, nodes, "INSERT INTO widened SELECT g, 'a', 1 FROM generate_series(1, 50) g; UPDATE widened SET v = 2 WHERE id = 9; INSERT INTO widened VALUES (8, 'd', 1)")
+		execAll(t, nodes[1:], "UPDATE widened SET v = 3 WHERE id = 9")
+		req := compare.Request{Topology: top, Static: true, Tables: []string{"widened"}}
+		r := run(t, req)
+		require.Equal(t, []string{"public.widened(5000000000, b) missing ", "public.widened(7, c) missing ", "public.widened(9, a) changed "}, found(r, compare.Persistent), summary(r))
+		require.Empty(t, r.Tables[0].Reasons)
+		again, err := compare.Recheck(t.Context(), req, r, nil)
+		require.NoError(t, err)
+		require.Equal(t, found(r, compare.Persistent), found(again, compare.Persistent), summary(again))
+		execAll(t, nodes, "DELETE FROM widened WHERE id IN (7, 9, 5000000000)")
+		again, err = compare.Recheck(t.Context(), req, r, nil)
+		require.NoError(t, err)
+		require.Equal(t, compare.Match, again.Verdict, summary(again))
+	})
 	t.Run("a column to leave out that is nowhere", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE stamps (id int PRIMARY KEY, updated_at timestamptz DEFAULT clock_timestamp()); INSERT INTO stamps VALUES (1)")
 		for _, column := range []string{"updatd_at", "stamp.updated_at", "other.stamps.updated_at"} {

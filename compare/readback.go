@@ -56,17 +56,23 @@ func (l looked) proveGone(ctx context.Context, sessions []*cluster.Session, qs [
 		return nil
 	}
 	good := make([]bool, len(gone))
+	at := map[string]int{}
+	for i, k := range gone {
+		at[strings.Join(k, sep)] = i
+	}
 	for i, s := range sessions {
-		err := s.Read(ctx, "read keys back from their text", func(ctx context.Context, tx pgx.Tx) error {
-			rows, err := tx.Query(ctx, qs[i].readBack(), keyArrays(gone, len(qs[i].shape.key))...)
-			if err != nil {
+		err := withKeys(ctx, s, qs[i], gone, func(keys [][]string) error {
+			return s.Read(ctx, "read keys back from their text", func(ctx context.Context, tx pgx.Tx) error {
+				rows, err := tx.Query(ctx, qs[i].readBack(), keyArrays(keys, len(qs[i].shape.key))...)
+				if err != nil {
+					return err
+				}
+				positions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+				for _, n := range positions {
+					good[at[strings.Join(keys[n-1], sep)]] = true
+				}
 				return err
-			}
-			positions, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-			for _, n := range positions {
-				good[n-1] = true
-			}
-			return err
+			})
 		})
 		if err != nil {
 			return err

@@ -31,12 +31,15 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 	g, ctx := errgroup.WithContext(ctx)
 	for i, s := range sessions {
 		g.Go(func() error {
-			begin := time.Now()
-			return timed(s, begin, s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
-				var err error
-				out[i], err = pickNode(ctx, tx, qs[i], keys, values, "")
-				return err
-			}))
+			out[i] = map[string]state{}
+			return withKeys(ctx, s, qs[i], keys, func(keys [][]string) error {
+				begin := time.Now()
+				return timed(s, begin, s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
+					var err error
+					out[i], err = pickNode(ctx, tx, qs[i], keys, values, "")
+					return err
+				}))
+			})
 		})
 	}
 	if err := g.Wait(); err != nil {

@@ -74,12 +74,12 @@ func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m m
 		listed[strings.Join(k, sep)] = true
 	}
 	for batch := range slices.Chunk(keys, recheckBatch) {
-		held := make([][][]string, len(batch))
+		held := map[string][][]string{}
 		for _, n := range nodes {
 			q := r.statements(t, s, n, m, buckets{count: 1})
-			err := r.persist(ctx, []string{n}, func() error {
+			read := func(keys [][]string) error {
 				return r.surveys[n].session.Read(ctx, "read the keys that rows have", func(ctx context.Context, tx pgx.Tx) error {
-					rows, err := tx.Query(ctx, q.equals(), keyArrays(batch, len(s.key))...)
+					rows, err := tx.Query(ctx, q.equals(), keyArrays(keys, len(s.key))...)
 					if err != nil {
 						return err
 					}
@@ -90,22 +90,25 @@ func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m m
 						dest = append(dest, &texts[i])
 					}
 					_, err = pgx.ForEachRow(rows, dest, func() error {
-						held[at-1] = append(held[at-1], slices.Clone(texts))
+						k := strings.Join(keys[at-1], sep)
+						held[k] = append(held[k], slices.Clone(texts))
 						return nil
 					})
 					return err
 				})
-			})
+			}
+			err := r.persist(ctx, []string{n}, func() error { return withKeys(ctx, r.surveys[n].session, q, batch, read) })
 			if err != nil {
 				return nil, 0, err
 			}
 		}
-		for i, k := range batch {
+		for _, k := range batch {
+			held := held[strings.Join(k, sep)]
 			same := func(h []string) bool { return slices.Equal(h, k) }
-			if stay || len(held[i]) == 0 || slices.ContainsFunc(held[i], same) {
+			if stay || len(held) == 0 || slices.ContainsFunc(held, same) {
 				out = append(out, k)
 			}
-			for _, h := range held[i] {
+			for _, h := range held {
 				if !listed[strings.Join(h, sep)] {
 					listed[strings.Join(h, sep)] = true
 					out, added = append(out, h), added+1
