@@ -5,11 +5,32 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
+
+// Few long keys are looked up at once.
+func TestBatchesOfLongKeys(t *testing.T) {
+	s := &spool{}
+	defer s.close()
+	for i := range 25 {
+		require.NoError(t, s.add(suspect{key: []string{strconv.Itoa(i), strings.Repeat("x", batchMemory/10)}}))
+	}
+	var sizes []int
+	next := 0
+	require.NoError(t, s.batches(func() int { return 1000 }, func(batch []suspect) error {
+		sizes = append(sizes, len(batch))
+		for _, x := range batch {
+			require.Equal(t, strconv.Itoa(next), x.key[0])
+			next++
+		}
+		return nil
+	}))
+	require.Equal(t, []int{10, 10, 5}, sizes)
+}
 
 // However rows are spread over parts, and whether they are in memory or in a
 // file, each bucket comes once, in order, with all of its rows.

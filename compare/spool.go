@@ -92,7 +92,12 @@ func (s *spool) rewind(m mark) {
 	s.flushed, s.tail = m.size, s.tail[:0] // what lies behind is written over
 }
 
-// batches hands over all suspects, at most size() of them at a time.
+// batchMemory is how much text of keys is looked up at once; a key longer than
+// that goes by itself.
+const batchMemory = 4 << 20
+
+// batches hands over all suspects, at most size() of them at a time, and fewer when
+// their keys are long.
 func (s *spool) batches(size func() int, fn func([]suspect) error) error {
 	var from io.Reader = bytes.NewReader(s.tail)
 	if s.file != nil {
@@ -100,12 +105,16 @@ func (s *spool) batches(size func() int, fn func([]suspect) error) error {
 	}
 	r := bufio.NewReaderSize(from, 1<<16)
 	for left := s.count; left > 0; {
-		batch := make([]suspect, min(left, int64(size())))
-		for i := range batch {
-			var err error
-			if batch[i], err = readSuspect(r); err != nil {
+		var batch []suspect
+		for most, text := min(left, int64(size())), 0; int64(len(batch)) < most && text < batchMemory; {
+			x, err := readSuspect(r)
+			if err != nil {
 				return errors.Join(errors.New("read the suspects from their temporary file"), err)
 			}
+			for _, k := range x.key {
+				text += len(k)
+			}
+			batch = append(batch, x)
 		}
 		left -= int64(len(batch))
 		if err := fn(batch); err != nil {
