@@ -125,7 +125,7 @@ func TestAfterAndBefore(t *testing.T) {
 		require.Len(t, p.Tables, 3)
 		require.Equal(t, []string{"id"}, p.Tables[0].Key)
 		require.Empty(t, p.Tables[0].Reasons)
-		require.Equal(t, "native-chain-64-v2", p.Tables[0].Digest)
+		require.Equal(t, "native-chain-64-v3", p.Tables[0].Digest)
 		require.Contains(t, fmt.Sprint(p.Tables[1].Reasons), "the table does not exist on n2")
 		require.Contains(t, fmt.Sprint(p.Tables[2].Notes), "multiset")
 	})

@@ -15,6 +15,7 @@ type compared struct {
 	notNull bool // on all nodes
 	bits    bool // the nodes do not write it alike: its binary form serves
 	cast    bool // on some node x::text is what somebody's cast makes of it
+	scaled  bool // a numeric whose scale is the type's, and the same on all nodes
 }
 
 // shape is what all nodes of a task share: the columns to compare, by name,
@@ -61,13 +62,13 @@ func align(req Request, t *task, u unlike) *shape {
 			continue
 		}
 		c := compared{name: name, notNull: true}
-		types := map[string]string{}
+		types, declared := map[string]string{}, map[string]string{}
 		for _, n := range nodes {
 			h := have[name][n]
 			c.notNull = c.notNull && h.notNull
 			c.cast = c.cast || h.cast
 			c.class = h.class
-			types[n] = h.base
+			types[n], declared[n] = h.base, h.typ
 		}
 		base, same := uniform(types)
 		if !same {
@@ -75,6 +76,9 @@ func align(req Request, t *task, u unlike) *shape {
 			base, c.class = "", ""
 		}
 		c.base = base
+		if typ, same := uniform(declared); same {
+			c.scaled = strings.HasPrefix(typ, "numeric(")
+		}
 		c.bits = u.binary(base)
 		if what, since := u.doubt(base, have[name]); what != "" {
 			s.reasons = append(s.reasons, fmt.Sprintf("column %s holds %s within its type (%s), which servers before PostgreSQL %s: compare without it (--exclude-column)", name, what, perNode(types), since))

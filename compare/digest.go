@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +27,7 @@ type method struct {
 
 // The methods.
 var (
-	native   = method{"native-chain-64-v2", 1}
+	native   = method{"native-chain-64-v3", 1}
 	with256  = method{"sha256-256", 4}
 	maxBits  = 30  // of one bitmap, an int4 that stays positive
 	maxChain = 150 // columns of one chain; the parser's stack bounds the nesting of calls
@@ -94,14 +95,14 @@ func chain(cols []compared, mode Mode) string {
 func link(cols []compared, mode Mode) string {
 	var words, longs, nulls []string
 	var bits []bit
-	var calls []func(string) string
+	var calls [linear + 1][]func(string) string // by how they mix
 	for _, c := range cols {
 		i := imageOf(c, mode)
 		if i.nullBit && !c.notNull {
 			nulls = append(nulls, "t."+ident(c.name))
 		}
 		if i.bit != "" {
-			bits = append(bits, bit{i.bit, c.notNull})
+			bits = append(bits, bit{i.bit, c.notNull && i.call == nil}) // NULL ends the chain in the call
 		}
 		switch {
 		case i.word != "":
@@ -109,7 +110,7 @@ func link(cols []compared, mode Mode) string {
 		case i.long != "":
 			longs = append(longs, i.long)
 		case i.call != nil:
-			calls = append(calls, i.call)
+			calls[i.mixing] = append(calls[i.mixing], i.call)
 		}
 	}
 	for len(bits)+len(nulls) > 0 {
@@ -135,7 +136,17 @@ func link(cols []compared, mode Mode) string {
 		}
 		h = "hashint4extended(" + word + ", " + h + ")"
 	}
-	for _, c := range calls {
+	mixing := calls[mixes]
+	for _, c := range calls[linear] {
+		// Else two rows that exchange 1 and 10000, and columns that exchange 0 and NaN,
+		// would have the same sum.
+		mix := seeded("hashint4extended", "0")
+		if len(mixing) > 0 {
+			mix, mixing = mixing[0], mixing[1:]
+		}
+		h = mix(c(h))
+	}
+	for _, c := range slices.Concat(calls[mostly], mixing) {
 		h = c(h)
 	}
 	return h

@@ -16,8 +16,18 @@ type image struct {
 	word    string // int4 SQL expression, never NULL
 	long    string // int8 SQL expression, never NULL
 	call    func(seed string) string
-	nullBit bool // NULL must be told apart by a bit of the bitmap, unless the column is NOT NULL
+	mixing  mixing // of the call
+	nullBit bool   // NULL must be told apart by a bit of the bitmap, unless the column is NOT NULL
 }
+
+// mixing is how a call's result depends on its seed.
+type mixing int
+
+const (
+	mixes  mixing = iota // whatever the value, in no linear way
+	mostly               // so, but for some value
+	linear               // not so: a call that mixes must be made with its result
+)
 
 // imageOf returns the image of a column.
 func imageOf(c compared, mode Mode) image {
@@ -48,6 +58,16 @@ func imageOf(c compared, mode Mode) image {
 		// Days; what stands for the infinities and NULL lies beyond the type's range.
 		epoch := "date '2000-01-01'"
 		i.word = or("CASE WHEN isfinite("+x+") THEN "+x+" - "+epoch+" WHEN "+x+" > "+epoch+" THEN 2147483647 WHEN "+x+" < "+epoch+" THEN -2147483648 END", "-2147483647")
+	case "numeric":
+		if !c.scaled { // the hash takes 1.5 and 1.50 for the same
+			i.call = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`)
+			break
+		}
+		// The server hashes the digits without sign and scale, and XORs the place of the
+		// decimal point into the result; zero is the seed less one, NaN the seed. The sign
+		// is a bit; the scale is the type's; infinities no type with a scale holds.
+		i.bit, i.nullBit, i.mixing = x+" < 0", true, linear
+		i.call = seeded("hash_numeric_extended", or(x, "'NaN'"))
 	case "uuid":
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
 	case "timestamp with time zone", "timestamp without time zone":
@@ -65,6 +85,7 @@ func imageOf(c compared, mode Mode) image {
 		}
 		from := typ + " '1900-01-01 00:00:00+00'"
 		near := x + " > " + from + " AND " + x + " < " + typ + " '2172-01-01 00:00:00+00'"
+		i.mixing = mostly
 		i.call = func(seed string) string {
 			return "hashfloat8extended(" + or(distance+"("+x+", "+from+")", "'NaN'") +
 				", " + seed + " # CASE WHEN " + near + " THEN 0 ELSE hashtextextended(" + or(i.text, "''") + ` COLLATE "C", ` + columnSeed(c.name) + ") END)"

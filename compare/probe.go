@@ -18,7 +18,7 @@ import (
 // builder's own expression over them must give the same on every node before
 // its digests of a table are trusted.
 var probes = []struct {
-	base   string
+	base   string   // or a type with its modifiers
 	values []string // SQL literals
 }{
 	{"boolean", []string{"true", "false"}},
@@ -29,6 +29,7 @@ var probes = []struct {
 	{"uuid", []string{"'00000000-0000-0000-0000-000000000001'", "'f0e1d2c3-b4a5-9687-7869-5a4b3c2d1e0f'"}},
 	{"text", []string{"''", "'a'", "'Ab'", "'ä€𝄞'", "repeat('x', 1000)"}},
 	{"numeric", []string{"5.25", "-5.25", "1.500", "0", "'NaN'", "1e30", "-0.000001"}},
+	{"numeric(40,10)", []string{"5.25", "-5.25", "10000", "0", "'NaN'", "-123456789012345678901234567890.0123456789"}},
 	{"real", []string{"0.1", "'-0'", "1e-30", "16777217", "'NaN'", "'Infinity'"}},
 	{"double precision", []string{"0.1", "'-0'", "1e-300", "123456789.123456789", "'NaN'", "'-Infinity'"}},
 	{"money", []string{"'1234.56'", "'-0.01'"}},
@@ -55,7 +56,8 @@ var probes = []struct {
 func probe(ctx context.Context, s *cluster.Session, mode Mode, ascii bool, cast map[string]bool) (map[string]string, error) {
 	var parts []string
 	for _, p := range probes {
-		c := compared{name: "c", base: p.base, class: "b", cast: cast[p.base]}
+		base, _, declared := strings.Cut(p.base, "(")
+		c := compared{name: "c", base: base, class: "b", cast: cast[base], scaled: declared}
 		if strings.HasSuffix(p.base, "range") {
 			c.class = "r"
 		}
@@ -112,7 +114,7 @@ func (r *run) casts() map[string]bool {
 
 // hashed types are those whose digest does not go through their text: when
 // nodes disagree about one of them, the native method is of no use.
-var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "date", "timestamp with time zone", "timestamp without time zone"}
+var hashTypes = []string{"boolean", "smallint", "integer", "bigint", "oid", "uuid", "text", "numeric(40,10)", "date", "timestamp with time zone", "timestamp without time zone"}
 
 // probedBy returns the type whose probe speaks for a column's.
 func probedBy(base string) string {

@@ -61,7 +61,7 @@ type Table struct {
 	Key     []string     `json:"key"`                // columns that identify a row
 	Columns []string     `json:"columns"`            // columns compared
 	Left    []string     `json:"left_out,omitempty"` // columns not compared, and why
-	Digest  string       `json:"digest"`             // the method, "native-chain-64-v2", "sha256" …
+	Digest  string       `json:"digest"`             // the method, "native-chain-64-v3", "sha256" …
 	RowForm string       `json:"row_form,omitempty"` // of a table without a key: names what its rows' digests are made of; under another one they have others
 	Miss    float64      `json:"miss_probability"`   // bound of a difference between two nodes that was not seen
 	Nodes   []Coverage   `json:"nodes"`

@@ -109,8 +109,10 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 		if err := readColumns(ctx, tx, v.version, byOID); err != nil {
 			return fmt.Errorf("columns: %w", err)
 		}
-		if err := readParts(ctx, tx, v.version, byOID); err != nil {
-			return fmt.Errorf("types of columns: %w", err)
+		if v.version < writesAlike { // others write what these hold as all others do
+			if err := readParts(ctx, tx, v.version, byOID); err != nil {
+				return fmt.Errorf("types of columns: %w", err)
+			}
 		}
 		if err := readKeys(ctx, tx, byOID); err != nil {
 			return fmt.Errorf("indexes: %w", err)
@@ -228,7 +230,8 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 
 func readKeys(ctx context.Context, tx pgx.Tx, byOID map[uint32]*table) error {
 	rows, err := tx.Query(ctx, `SELECT i.indrelid, i.indisprimary, x.names, x.operators
-		FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid,
+		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+			JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid,
 		LATERAL (SELECT array_agg(a.attname::text ORDER BY k.n) AS names, bool_and(a.attnotnull) AS not_null, count(*) AS n,
 				array_agg('OPERATOR(' || pg_catalog.quote_ident(opn.nspname) || '.' || op.oprname || ')' ORDER BY k.n) AS operators
 			FROM unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY k (att, class, n)
@@ -238,8 +241,8 @@ func readKeys(ctx context.Context, tx pgx.Tx, byOID map[uint32]*table) error {
 			JOIN pg_catalog.pg_operator op ON op.oid = am.amopopr JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
 			WHERE k.n <= i.indnkeyatts) x
 		WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
-			AND x.n = i.indnkeyatts AND x.not_null
-		ORDER BY i.indrelid, i.indisprimary DESC, array_length(x.names, 1), ic.relname`)
+			AND x.n = i.indnkeyatts AND x.not_null AND NOT n.nspname = ANY ($1)
+		ORDER BY i.indrelid, i.indisprimary DESC, array_length(x.names, 1), ic.relname`, internalSchemas)
 	if err != nil {
 		return err
 	}

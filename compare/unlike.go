@@ -22,6 +22,9 @@ type unlike struct {
 	bytes         bool // some write a "char" as the byte itself
 }
 
+// writesAlike is the version from which on servers write all values alike.
+const writesAlike = 150000
+
 // unlike looks at the servers' versions.
 func (r *run) unlike() unlike {
 	before := func(version int) (some, all bool) {
@@ -32,7 +35,7 @@ func (r *run) unlike() unlike {
 		return some, all
 	}
 	floats, allFloats := before(120000)
-	chars, allChars := before(150000)
+	chars, allChars := before(writesAlike)
 	return unlike{floats: floats && !allFloats, chars: chars && !allChars, bytes: chars}
 }
 

@@ -17,8 +17,8 @@ var (
 	// firstChunk is how many pages the first statement reads of a table that is
 	// read in chunks.
 	firstChunk int64 = 1 << 16
-	// gaugePages are read to see how long all would take. That takes a hundredth of
-	// a second, and is enough: they are read a second time by the scan.
+	// gaugePages are read to see how long all would take, and a quarter of them where
+	// that shows that it is not long by far. They are read a second time by the scan.
 	gaugePages int64 = 1 << 9
 )
 
@@ -55,17 +55,26 @@ func (d *detection) gauge(ctx context.Context) error {
 	if p == nil {
 		return nil
 	}
-	part, _ := p.cut(p.whole(), d.steps[p.by]/(firstChunk/gaugePages))
 	g := d.group()
 	g.ID, g.Several = g.ID+" gauge", false
 	defer d.r.runner.End(g.ID)
-	out, err := d.r.runner.Run(ctx, d.job(g, p, part, false))
-	switch {
-	case timedOut(err): // small chunks will show
-	case err != nil:
-		return err
-	case float64(out.Took)*float64(p.size)/float64(gaugePages) <= float64(min(wholeLimit, req.Settings.StatementTimeout/2)):
-		d.steps[p.by] = unbounded
+	limit := float64(min(wholeLimit, req.Settings.StatementTimeout/2))
+	for _, sample := range []struct {
+		pages int64
+		limit float64
+	}{{max(1, gaugePages/4), limit / 2}, {gaugePages, limit}} {
+		part, _ := p.cut(p.whole(), d.steps[p.by]/(firstChunk/sample.pages))
+		out, err := d.r.runner.Run(ctx, d.job(g, p, part, false))
+		if timedOut(err) {
+			break // small chunks will show
+		}
+		if err != nil {
+			return err
+		}
+		if float64(out.Took)*float64(p.size)/float64(sample.pages) <= sample.limit {
+			d.steps[p.by] = unbounded
+			break
+		}
 	}
 	d.gauged = true
 	return nil
