@@ -207,9 +207,16 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 		if v.repl.flavour == "" {
 			continue
 		}
-		inSet := false
+		inSet, inParts := false, false
 		for _, s := range v.repl.sets {
-			if slices.Contains(sets, s.set) && v.whole(s.table, sets) == t.qualified() {
+			if !slices.Contains(sets, s.set) {
+				continue
+			}
+			if p := v.relations[s.table]; p != nil && p.root == t.qualified() {
+				inParts = true
+			}
+			// A partition is replicated as its topmost table is, when that is in a set.
+			if s.table == here.root || v.whole(s.table, sets) == t.qualified() {
 				columns := ""
 				if s.columns != nil {
 					columns = strings.Join(slices.Sorted(slices.Values(s.columns)), "\x00")
@@ -229,7 +236,11 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 				}
 			}
 		}
-		if !inSet {
+		switch {
+		case inSet:
+		case inParts:
+			t.notes = append(t.notes, fmt.Sprintf("not all partitions of the table are in the replication sets of %s on %s: what is written there to the others stays there", t.dataSet, n))
+		default:
 			t.notes = append(t.notes, fmt.Sprintf("the table is in no replication set of %s on %s: what is written there stays there", t.dataSet, n))
 		}
 	}

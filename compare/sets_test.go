@@ -30,6 +30,16 @@ func TestTablesOfSets(t *testing.T) {
 		require.Equal(t, []string{"public.acc(us, 1) missing "}, found(r, compare.Persistent), summary(r))
 		require.Len(t, r.Tables, 1)
 	})
+	t.Run("a partition here, and its table there", func(t *testing.T) {
+		execAll(t, nodes, `CREATE TABLE pr (r text, id int, v int, PRIMARY KEY (r, id)) PARTITION BY LIST (r); CREATE TABLE pr_a PARTITION OF pr FOR VALUES IN ('a'); CREATE TABLE pr_b PARTITION OF pr DEFAULT;
+			INSERT INTO pr SELECT r, g, g FROM generate_series(1, 20) g, unnest('{a,b}'::text[]) r`)
+		execAll(t, nodes[:1], "CREATE PUBLICATION part FOR TABLE pr WHERE (id > 10) WITH (publish_via_partition_root = true)")
+		execAll(t, nodes[1:], "CREATE PUBLICATION part FOR TABLE pr_a WHERE (id > 10); UPDATE pr SET v = 0 WHERE id IN (3, 14)")
+		r := of("part")
+		require.Equal(t, []string{"public.pr(a, 14) changed ", "public.pr(b, 14) changed ", "public.pr_a(a, 14) changed "}, found(r, compare.Persistent), summary(r))
+		require.Contains(t, summary(r), "not all partitions of the table are in the replication sets of reference on n2")
+		require.NotContains(t, summary(r), "is in no replication set")
+	})
 	t.Run("what replicates the server is no table of a set", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE own (id int PRIMARY KEY); CREATE SCHEMA pglogical; CREATE TABLE pglogical.queue (id int PRIMARY KEY); CREATE PUBLICATION everything FOR ALL TABLES")
 		defer execAll(t, nodes, "DROP SCHEMA pglogical CASCADE; DROP PUBLICATION everything")
