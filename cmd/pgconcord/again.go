@@ -198,6 +198,9 @@ func runRecheck(ctx context.Context, a *app, o recheckOptions) error {
 		return err
 	}
 	settings, err := o.connect.settings()
+	if err == nil {
+		err = o.reading.check()
+	}
 	if err != nil {
 		return err
 	}

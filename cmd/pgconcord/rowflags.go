@@ -38,6 +38,12 @@ func (f rowFlags) request(connect connectFlags) (compare.Request, error) {
 	if err != nil {
 		return compare.Request{}, err
 	}
+	if f.sample < 1 {
+		return compare.Request{}, usagef("--max-differences must be at least 1; --redact all takes keys and values out of the report")
+	}
+	if err := f.reading.check(); err != nil {
+		return compare.Request{}, err
+	}
 	out := compare.Request{Mode: compare.Mode(f.mode), Policy: f.consensus.chosen(), SampleLimit: f.sample, MaxConnections: f.reading.connections,
 		FenceTimeout: f.reading.fenceTimeout, Settings: settings}
 	return out, f.limits.apply(&out)
@@ -54,6 +60,17 @@ type readingFlags struct {
 func (f *readingFlags) register(fs *pflag.FlagSet, connections string) {
 	fs.IntVar(&f.connections, "max-connections", 2, "connections to one node"+connections)
 	fs.DurationVar(&f.fenceTimeout, "fence-timeout", time.Minute, "how long to wait until what was written is applied everywhere")
+}
+
+// check refuses what would be taken for the default.
+func (f readingFlags) check() error {
+	switch {
+	case f.connections < 1:
+		return usagef("--max-connections must be at least 1")
+	case f.fenceTimeout <= 0:
+		return usagef("--fence-timeout must be more than 0; --static waits for nothing")
+	}
+	return nil
 }
 
 // consensusFlags say who is right about a key.
