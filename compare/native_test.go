@@ -72,20 +72,18 @@ func TestSubscriberOnlyOfNativeReplication(t *testing.T) {
 		execAll(t, nodes[1:], "UPDATE product SET name = 'stale' WHERE id = 500")
 		defer execAll(t, nodes[1:], "UPDATE product SET name = 'p500' WHERE id = 500")
 		compare.SetRetryPause(t, time.Millisecond)
-		for _, word := range []string{"pg_current_wal_flush_lsn()", "confirmed_flush_lsn, r.replay_lsn"} {
-			w := newWire(t, nodes[0].Port)
-			w.swallow(word)
-			over := *top
-			over.Nodes = maps.Clone(top.Nodes)
-			over.Nodes["n1"] = schema.Node{DSN: w.dsn()}
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			r, err := compare.Run(ctx, compare.Request{Topology: &over, Settings: cluster.Settings{ConnectTimeout: 300 * time.Millisecond, StatementTimeout: time.Second}})
-			require.NoError(t, err, "it waits for ever")
-			x := tableOf(t, r, "product")
-			require.Equal(t, compare.Incomplete, x.Verdict, "%v %v", x.Reasons, x.Counts)
-			require.Equal(t, compare.Counts{Suspect: 1, Unverified: 1}, x.Counts)
-		}
+		w := newWire(t, nodes[0].Port)
+		w.swallow("pg_current_wal_flush_lsn()")
+		over := *top
+		over.Nodes = maps.Clone(top.Nodes)
+		over.Nodes["n1"] = schema.Node{DSN: w.dsn()}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		r, err := compare.Run(ctx, compare.Request{Topology: &over, Settings: cluster.Settings{ConnectTimeout: 300 * time.Millisecond, StatementTimeout: time.Second}})
+		require.NoError(t, err, "it waits for ever")
+		x := tableOf(t, r, "product")
+		require.Equal(t, compare.Incomplete, x.Verdict, "%v %v", x.Reasons, x.Counts)
+		require.Equal(t, compare.Counts{Suspect: 1, Unverified: 1}, x.Counts)
 	})
 	t.Run("a table that is still being copied", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE late (id int, v int, PRIMARY KEY (id, v)) PARTITION BY RANGE (id); CREATE TABLE late1 PARTITION OF late FOR VALUES FROM (0) TO (1000)")
