@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/pgconcord/pgconcord/internal/barman"
-	"github.com/pgconcord/pgconcord/internal/catalog"
 )
 
 // BackupUse is one backup of a Barman catalog and what it is good for. Every
@@ -89,7 +88,7 @@ func useOf(in Input, b barman.Backup) BackupUse {
 			other = append(other, fmt.Sprintf("%s runs PostgreSQL %s", n, major(f.Server.VersionNum)))
 		default:
 			u.Compatible = append(u.Compatible, n)
-			physical = physical || isBDR(f.Flavour)
+			physical = physical || f.Flavour.Grouped()
 		}
 	}
 	switch {
@@ -120,12 +119,4 @@ func major(num int) string {
 		return fmt.Sprintf("%d.%d", num/10000, num/100%100)
 	}
 	return fmt.Sprint(num / 10000)
-}
-
-func isBDR(f catalog.Flavour) bool {
-	switch f {
-	case catalog.BDR36, catalog.BDR37, catalog.PGD4, catalog.PGD5, catalog.PGD6:
-		return true
-	}
-	return false
 }

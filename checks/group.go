@@ -19,7 +19,7 @@ func noGroup(in Input) []Finding {
 		switch {
 		case f == nil:
 			why = append(why, w)
-		case grouped(f.Flavour):
+		case f.Flavour.Grouped():
 			return nil
 		case f.Flavour == catalog.Unknown && f.Gap(catalog.PartNodes) != nil:
 			why = append(why, "node "+n+": "+f.Gap(catalog.PartNodes).Detail)
@@ -58,7 +58,7 @@ func eachMember(judge func(node) []Finding, parts ...catalog.Part) func(Input) [
 			} else if g != nil {
 				return []Finding{unknown("%s: %s", g.Part, g.Detail+prefixed("; ", g.Remedy))}
 			}
-			if !grouped(n.f.Flavour) {
+			if !n.f.Flavour.Grouped() {
 				return []Finding{unknown("%s has none of what members of a group have (%s)", n.name, n.f.Flavour)}
 			}
 			return judge(n)

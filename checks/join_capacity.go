@@ -100,7 +100,7 @@ func room(n node, need, streams int, copies bool) Finding {
 // own replication as many as max_sync_workers_per_subscription for one stream.
 func streamWorkers(n node, streams int, copies bool) int {
 	out := streams
-	if grouped(n.f.Flavour) {
+	if n.f.Flavour.Grouped() {
 		out *= 2
 	}
 	if copies {

@@ -27,7 +27,7 @@ var MeshNodesMatchPlan = Check{
 func nodesMatchPlan(n node) []Finding {
 	want := []string{n.name}
 	for _, other := range n.in.Plan.NodeNames() {
-		if wants(n.in, other, n.name) || grouped(n.f.Flavour) && other != n.name {
+		if wants(n.in, other, n.name) || n.f.Flavour.Grouped() && other != n.name {
 			want = append(want, other)
 		}
 	}
@@ -99,7 +99,7 @@ func sameView(in Input) []Finding {
 			known[p.Name] = true
 			say(views, p.Name, fmt.Sprintf("id %s%s%s", p.ID, prefixed(", state ", p.State), prefixed(", group ", p.Group)), observer)
 		}
-		if grouped(f.Flavour) { // members of a group all know each other
+		if f.Flavour.Grouped() { // members of a group all know each other
 			for _, name := range in.Plan.NodeNames() {
 				if !known[name] {
 					say(views, name, "not a member", observer)
@@ -163,7 +163,7 @@ func oneGroup(in Input) []Finding {
 	groups := map[string][]string{}
 	ungrouped := 0
 	for _, n := range sortedKeys(facts) {
-		if !grouped(facts[n].Flavour) {
+		if !facts[n].Flavour.Grouped() {
 			ungrouped++
 			continue
 		}

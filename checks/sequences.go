@@ -57,7 +57,7 @@ func sequencesNoCollision(in Input) []Finding {
 			for _, w := range sortedKeys(facts) {
 				switch s := sequence(facts[w], seq); {
 				case s == nil || bad > 0:
-				case grouped(facts[w].Flavour) && s.Kind == "":
+				case facts[w].Flavour.Grouped() && s.Kind == "":
 					why = append(why, fmt.Sprintf("whether %s on %s is a distributed sequence is not known", seq, w))
 				case s.Hidden:
 					why = append(why, hiddenSequence(facts[w], w, seq))
@@ -123,7 +123,7 @@ func collision(facts map[string]*catalog.Facts, name string) (a, b, what string)
 			if lo, hi := max(s.Min, t.Min), min(s.Max, t.Max); lo > hi {
 				continue // each has a range of its own
 			}
-			if grouped(facts[x].Flavour) && s.Kind == "" || grouped(facts[y].Flavour) && t.Kind == "" {
+			if facts[x].Flavour.Grouped() && s.Kind == "" || facts[y].Flavour.Grouped() && t.Kind == "" {
 				continue // may be distributed
 			}
 			if step := gcd(s.Increment, t.Increment); step > 1 {

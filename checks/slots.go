@@ -50,7 +50,7 @@ var SlotsInactive = Check{
 		if s.Active || owned(n.f, s.Name).Idle || ofBarman(n.in, n.name, s) {
 			return Finding{}, false
 		}
-		if _, why := factsOf(n.in, n.name, catalog.PartNames); why != "" && s.Type == "logical" && grouped(n.f.Flavour) {
+		if _, why := factsOf(n.in, n.name, catalog.PartNames); why != "" && s.Type == "logical" && n.f.Flavour.Grouped() {
 			return unknown("nobody reads logical slot %s; whether it is the group's own, which nobody is to read, is not known: %s", s.Name, why).evidence("active = false", "active = true", slotHow), true
 		}
 		since := ""

@@ -109,16 +109,6 @@ func (e edge) carries() (sets []string, all bool) {
 	return slices.Compact(sets), all
 }
 
-// grouped reports whether the flavour connects all members of a group, whatever
-// they share.
-func grouped(f catalog.Flavour) bool {
-	switch f {
-	case catalog.BDR36, catalog.BDR37, catalog.PGD4, catalog.PGD5, catalog.PGD6:
-		return true
-	}
-	return false
-}
-
 // workedOut is what several checks of one run ask of the same plan and facts: in
 // a mesh of sixty nodes there are 3540 edges, each in ten checks.
 type workedOut struct {
@@ -157,7 +147,7 @@ func wants(in Input, provider, subscriber string) bool {
 	if provider == subscriber || p == schema.KindSubscriberOnly || p == schema.KindStandby || s == schema.KindStandby {
 		return false
 	}
-	return grouped(flavourOf(in)) && s != schema.KindSubscriberOnly || len(in.Plan.SetsBetween(provider, subscriber)) > 0
+	return flavourOf(in).Grouped() && s != schema.KindSubscriberOnly || len(in.Plan.SetsBetween(provider, subscriber)) > 0
 }
 
 // names maps the names that nodes bear in their own catalogs to the plan's; not

@@ -77,7 +77,7 @@ func align(req Request, t *task, u unlike) *shape {
 		}
 		c.base = base
 		if typ, same := uniform(declared); same {
-			c.scaled = strings.HasPrefix(typ, "numeric(")
+			c.scaled = base == "numeric" && strings.HasPrefix(typ, "numeric(")
 		}
 		c.bits = u.binary(base)
 		if what, since := u.doubt(base, have[name]); what != "" {
@@ -164,11 +164,8 @@ func (s *shape) findKey(t *task, nodes []string) {
 		var cols []compared
 		for _, name := range k.columns {
 			i := slices.IndexFunc(s.columns, func(c compared) bool { return c.name == name })
-			if i < 0 { // it is left out
+			if i < 0 || s.columns[i].bits { // it is left out, or no row is found by its binary form
 				break
-			}
-			if s.columns[i].bits {
-				break // no row is found by a binary form
 			}
 			cols = append(cols, s.columns[i])
 		}

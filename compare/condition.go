@@ -14,9 +14,6 @@ import (
 // fickle returns those of some keys of which all nodes hold the same when the
 // condition is left out. Under one, a node that has no row is looked at again.
 func (r *inspection) fickle(ctx context.Context, keys [][]string) (map[string]bool, error) {
-	if r.where(r.t) == "" || len(r.s.key) == 0 { // without a key all of the table would have to be read
-		return nil, nil
-	}
 	x := *r
 	x.bare = true
 	now, err := x.look(ctx, keys, false)
@@ -26,11 +23,7 @@ func (r *inspection) fickle(ctx context.Context, keys [][]string) (map[string]bo
 	out := map[string]bool{}
 	for _, k := range keys {
 		versions := now.versions(strings.Join(k, sep))
-		agree := versions[0].digest != ""
-		for _, v := range versions {
-			agree = agree && v.equalTo(versions[0])
-		}
-		if agree {
+		if versions[0].digest != "" && agreeing(versions) {
 			out[strings.Join(k, sep)] = true
 		}
 	}

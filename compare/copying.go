@@ -31,17 +31,14 @@ const belowTable = `WITH RECURSIVE tree AS (
 		SELECT c.oid, c.relnamespace, c.relname, c.relkind FROM pg_class c WHERE c.oid = to_regclass($1)
 		UNION ALL SELECT c.oid, c.relnamespace, c.relname, c.relkind FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid WHERE tree.relkind = 'p') `
 
-// groups are the flavours whose nodes join a group.
-var groups = []catalog.Flavour{catalog.BDR36, catalog.BDR37, catalog.PGD4, catalog.PGD5, catalog.PGD6}
-
 // unready says why a node of a group may lack what its peers wrote before its
 // subscriptions began: it is joining, or something of that is under way.
 func unready(f *catalog.Facts) string {
-	if !slices.Contains(groups, f.Flavour) {
+	if !f.Flavour.Grouped() {
 		return ""
 	}
 	for _, p := range f.Peers {
-		if p.Name == f.LocalName && slices.Contains([]string{"NONE", "CREATED", "JOIN_START", "JOINING", "CATCHUP"}, p.State) {
+		if p.Name == f.LocalName && slices.Contains([]catalog.Phase{catalog.PhaseNone, catalog.PhaseCreated, catalog.PhaseJoining}, catalog.PhaseOf(p.State)) {
 			return "the node is " + p.State + " in its group, and still gets what was written before"
 		}
 	}
@@ -75,18 +72,22 @@ func copying(ctx context.Context, s *cluster.Session, flavour catalog.Flavour, t
 			WHERE y.sync_status NOT IN ('y', 'r') AND (y.sync_nspname IS NULL
 				OR EXISTS (SELECT FROM tree JOIN pg_namespace n ON n.oid = tree.relnamespace WHERE n.nspname = y.sync_nspname AND tree.relname = y.sync_relname))`
 	default:
-		if !slices.Contains(groups, flavour) {
+		if !flavour.Grouped() {
 			return nil, nil
 		}
 	}
 	out = map[string]bool{}
 	err = s.Read(ctx, fmt.Sprintf("read whether %s is being copied", table), func(ctx context.Context, tx pgx.Tx) error {
 		if sql == "" {
+			holder := "bdr"
+			if flavour == catalog.BDR36 || flavour == catalog.BDR37 {
+				holder = "pglogical"
+			}
 			var status *string
 			err := tx.QueryRow(ctx, `SELECT max(c.oid::regclass::text) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 				WHERE (n.nspname, c.relname) = ($1, 'local_sync_status') AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
 				AND (SELECT count(*) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname IN ('sync_subid', 'sync_nspname', 'sync_relname', 'sync_status')) = 4`,
-				map[bool]string{true: "pglogical", false: "bdr"}[flavour == catalog.BDR36 || flavour == catalog.BDR37]).Scan(&status)
+				holder).Scan(&status)
 			if err != nil || status == nil {
 				return err
 			}

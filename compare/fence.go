@@ -162,7 +162,7 @@ func (f *fencer) graph(ctx context.Context, t *task, compared []string) (edges [
 				fail(p, s, "the subscription is disabled")
 			case repl.unready != "":
 				fail(p, s, repl.unready)
-			case slices.Contains(groups, repl.flavour) && sub.State == catalog.StateCatchup:
+			case repl.flavour.Grouped() && sub.State == catalog.StateCatchup:
 				fail(p, s, "the subscription is "+sub.RawState)
 			case filling[sub.Name]:
 				fail(p, s, "the subscription is copying the table, and applies none of its changes until that is done")

@@ -43,6 +43,14 @@ func imageOf(c compared, mode Mode) image {
 		i.call, i.nullBit = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`), true
 		return i
 	}
+	if c.scaled { // else it is hashed as text: 1.5 and 1.50 are the same to the hash of numbers
+		// The server hashes the digits without sign and scale, and XORs the place of the
+		// decimal point into the result; zero is the seed less one, NaN the seed. The sign
+		// is a bit; the scale is the type's; infinities no type with a scale holds.
+		i.bit, i.nullBit, i.mixing = x+" < 0", true, linear
+		i.call = seeded("hash_numeric_extended", or(x, "'NaN'"))
+		return i
+	}
 	switch c.base {
 	case "boolean":
 		i.bit, i.nullBit = x, true
@@ -58,16 +66,6 @@ func imageOf(c compared, mode Mode) image {
 		// Days; what stands for the infinities and NULL lies beyond the type's range.
 		epoch := "date '2000-01-01'"
 		i.word = or("CASE WHEN isfinite("+x+") THEN "+x+" - "+epoch+" WHEN "+x+" > "+epoch+" THEN 2147483647 WHEN "+x+" < "+epoch+" THEN -2147483648 END", "-2147483647")
-	case "numeric":
-		if !c.scaled { // the hash takes 1.5 and 1.50 for the same
-			i.call = seeded("hashtextextended", or(i.text, "''")+` COLLATE "C"`)
-			break
-		}
-		// The server hashes the digits without sign and scale, and XORs the place of the
-		// decimal point into the result; zero is the seed less one, NaN the seed. The sign
-		// is a bit; the scale is the type's; infinities no type with a scale holds.
-		i.bit, i.nullBit, i.mixing = x+" < 0", true, linear
-		i.call = seeded("hash_numeric_extended", or(x, "'NaN'"))
 	case "uuid":
 		i.call, i.nullBit = seeded("uuid_hash_extended", or(x, "'00000000-0000-0000-0000-000000000000'")), true
 	case "timestamp with time zone", "timestamp without time zone":

@@ -178,7 +178,7 @@ const (
 type rechecker struct {
 	look     func(ctx context.Context, keys [][]string, values bool) (looked, error)
 	vanished func(ctx context.Context, batch []suspect, now looked) error        // fails where what was seen is there and not found
-	fickle   func(ctx context.Context, keys [][]string) (map[string]bool, error) // those that only a condition makes differ
+	fickle   func(ctx context.Context, keys [][]string) (map[string]bool, error) // those that only a condition makes differ; nil where there is none
 	fence    func(context.Context) (Fence, error)
 	rounds   int
 	counts   *Counts
@@ -265,17 +265,19 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 	if round == 0 && r.first != nil {
 		r.first(keys, now)
 	}
-	var lacking [][]string
-	for _, s := range batch {
-		versions := now.versions(strings.Join(s.key, sep))
-		if status, _ := r.judge(s, versions, fenced, round); status == Persistent && slices.Contains(versions, version{}) {
-			lacking = append(lacking, s.key)
-		}
-	}
 	var fickle map[string]bool
-	if len(lacking) > 0 && r.fickle != nil {
-		if fickle, err = r.fickle(ctx, lacking); err != nil {
-			return err
+	if r.fickle != nil { // else it is not asked for, and each suspect is judged once
+		var lacking [][]string
+		for _, s := range batch {
+			versions := now.versions(strings.Join(s.key, sep))
+			if status, _ := r.judge(s, versions, fenced, round); status == Persistent && slices.Contains(versions, version{}) {
+				lacking = append(lacking, s.key)
+			}
+		}
+		if len(lacking) > 0 {
+			if fickle, err = r.fickle(ctx, lacking); err != nil {
+				return err
+			}
 		}
 	}
 	for _, s := range batch {
@@ -308,17 +310,13 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 // it has, so rows that are missing somewhere, and numbers of equal rows, must rest
 // for one look more.
 func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) (status Status, next suspect) {
-	agree, twice := true, r.keyless
-	for _, v := range now {
-		agree = agree && v.equalTo(now[0])
-		twice = twice || v.digest == ""
-	}
+	twice := r.keyless || slices.ContainsFunc(now, func(v version) bool { return v.digest == "" })
 	next = suspect{key: s.key, seen: now}
 	if slices.Equal(now, s.seen) {
 		next.rested = s.rested + 1
 	}
 	switch {
-	case agree:
+	case agreeing(now):
 		return Cleared, next
 	case !fenced:
 		return Unverified, next

@@ -118,13 +118,6 @@ func (r *inspection) settle(ctx context.Context, suspects *spool, out *Table, fi
 	blind := slices.DeleteFunc(slices.Clone(nodes), func(n string) bool { return t.on[n].versions })
 	check := &rechecker{rounds: r.req.Rounds, counts: &out.Counts, keyless: len(s.key) == 0, first: first,
 		look: r.look, vanished: r.vanished,
-		fickle: func(ctx context.Context, keys [][]string) (map[string]bool, error) {
-			f, err := r.fickle(ctx, keys)
-			if len(f) > 0 && !slices.Contains(out.Reasons, ofTheRowAlone) {
-				out.Reasons = append(out.Reasons, ofTheRowAlone)
-			}
-			return f, err
-		},
 		fence: func(ctx context.Context) (f Fence, err error) {
 			r.event("fence", t, "", 0, 0)
 			err = r.persist(ctx, slices.Collect(maps.Keys(r.surveys)), func() error {
@@ -146,6 +139,15 @@ func (r *inspection) settle(ctx context.Context, suspects *spool, out *Table, fi
 			out.Diffs = append(out.Diffs, r.difference(key, status, l, nodes, s))
 		},
 		settled: func() { r.event("recheck", t, "", out.Counts.settled(), suspects.count) }}
+	if r.where(t) != "" && len(s.key) > 0 { // without a key all of the table would have to be read
+		check.fickle = func(ctx context.Context, keys [][]string) (map[string]bool, error) {
+			f, err := r.fickle(ctx, keys)
+			if len(f) > 0 && !slices.Contains(out.Reasons, ofTheRowAlone) {
+				out.Reasons = append(out.Reasons, ofTheRowAlone)
+			}
+			return f, err
+		}
+	}
 	err := check.settle(ctx, suspects)
 	sessions, qs := r.readers()
 	r.lacking(ctx, sessions, qs, out)

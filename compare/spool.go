@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
 )
 
 // version is what one node holds of a key at one look; the zero value: no row.
@@ -18,6 +19,11 @@ type version struct {
 
 // equalTo reports whether two nodes hold the same.
 func (v version) equalTo(o version) bool { return v.digest == o.digest && v.count == o.count }
+
+// agreeing reports whether all nodes hold the same.
+func agreeing(versions []version) bool {
+	return !slices.ContainsFunc(versions, func(v version) bool { return !v.equalTo(versions[0]) })
+}
 
 // suspect is a key on which nodes differed, with what each of them held when it
 // was looked at last; none: it was not yet looked at on all nodes.

@@ -33,6 +33,16 @@ const (
 	Unknown   Flavour = "unknown"
 )
 
+// Grouped reports whether the flavour is one of BDR and PGD, whose nodes join a
+// group that connects all of its members, whatever they share.
+func (f Flavour) Grouped() bool {
+	switch f {
+	case BDR36, BDR37, PGD4, PGD5, PGD6:
+		return true
+	}
+	return false
+}
+
 // Cluster is what was read from all nodes at about one time.
 type Cluster struct {
 	Format  int             `json:"format"`
