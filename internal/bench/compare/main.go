@@ -50,7 +50,7 @@ var (
 
 func main() {
 	rows := flag.Int64("rows", 10_000_000, "rows of the big table; the other has a fifth")
-	rounds := flag.Int("rounds", 3, "comparisons, each between two COPYs; medians are printed, and the least to the least")
+	rounds := flag.Int("rounds", 5, "comparisons, each between two COPYs; medians are printed, and the least to the least")
 	nodes := flag.Int("nodes", 2, "servers")
 	random := flag.Bool("random", true, "also with the heap in random key order")
 	buffers := flag.String("shared-buffers", "2GB", "of each server")
