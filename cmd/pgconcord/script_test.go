@@ -128,15 +128,33 @@ func closedPipe(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // interrupted NAME PROGRAM ARGS… sends SIGINT as soon as the program has
-// connected to the deaf node, and wants exit status 130.
+// connected to the deaf node, and wants exit status 130. What a program before
+// this one left waiting to be accepted comes before a call of our own: taken for
+// one of this program, it would bring the signal before there is a handler.
 func interrupted(ts *testscript.TestScript, _ bool, args []string) {
-	for len(calls(args[0])) > 0 { // of programs before this one
-		<-calls(args[0])
+	called, ok := deafs.Load(args[0])
+	if !ok {
+		ts.Fatalf("no deaf %s", args[0])
+	}
+	calls := called.(chan string)
+	own, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", ts.Getenv(args[0])))
+	ts.Check(err)
+	defer own.Close()
+	next := func() string {
+		select {
+		case from := <-calls:
+			return from
+		case <-time.After(30 * time.Second):
+			return ""
+		}
+	}
+	for from := ""; from != own.LocalAddr().String(); {
+		if from = next(); from == "" {
+			ts.Fatalf("the deaf node accepts nobody")
+		}
 	}
 	cmd := start(ts, nil, args[1:])
-	select {
-	case <-calls(args[0]):
-	case <-time.After(30 * time.Second):
+	if next() == "" {
 		cmd.Process.Kill()
 		ts.Fatalf("nobody connected")
 	}
@@ -150,7 +168,8 @@ func deaf(ts *testscript.TestScript, _ bool, args []string) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Defer(func() { l.Close() })
-	called := calls(args[0])
+	called := make(chan string, 1000) // who called
+	deafs.Store(args[0], called)
 	go func() {
 		var open []net.Conn // until the listener ends
 		for {
@@ -159,7 +178,7 @@ func deaf(ts *testscript.TestScript, _ bool, args []string) {
 				break
 			}
 			open = append(open, c)
-			called <- struct{}{}
+			called <- c.RemoteAddr().String()
 		}
 		for _, c := range open {
 			c.Close()
@@ -169,10 +188,5 @@ func deaf(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], port)
 }
 
-// calls are the connections to a deaf node, by the name a script gave it.
-func calls(name string) chan struct{} {
-	c, _ := deafs.LoadOrStore(name, make(chan struct{}, 1000))
-	return c.(chan struct{})
-}
-
+// deafs are the calls to deaf nodes, by the name that a script gave the last of them.
 var deafs sync.Map
