@@ -34,7 +34,7 @@ func askedKeys(t *testing.T, nodes []*lab.Node) {
 		require.Equal(t, compare.Counts{Suspect: 3, Cleared: 3}, x.Counts)
 		require.Equal(t, "3 keys asked for", x.Scope)
 		said := fmt.Sprint(x.Notes)
-		require.Contains(t, said, "only the 3 keys asked for were read again")
+		require.Contains(t, said, "read again: only the 3 keys asked for")
 		require.Contains(t, said, "2 of the keys asked for not among the differences (3) that the earlier result lists")
 		require.Contains(t, said, "1 of the keys on none of the nodes")
 		for _, c := range x.Nodes {

@@ -195,7 +195,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 			return err
 		}
 	}
-	out.Notes = append([]string{"only " + what + " were read again"}, out.Notes...)
+	out.Notes = append([]string{"read again: only " + what}, out.Notes...)
 	narrowed := named || len(dropped(old, t)) > 0
 	if narrowed {
 		out.Scope = strings.TrimPrefix(what, "the ")

@@ -96,7 +96,7 @@ func runCompare(ctx context.Context, a *app, o compareOptions) error {
 	switch {
 	case o.resume && o.ledger == "":
 		return usagef("--resume needs --ledger: the file to go on with")
-	case o.dryRun && (o.ledger != "" || o.rows.export.differences != ""):
+	case o.dryRun && (o.ledger != "" || len(o.rows.export.differences) > 0):
 		return usagef("--dry-run compares nothing: leave --ledger and --differences out")
 	}
 	baseline, err := o.baseline.load(a)

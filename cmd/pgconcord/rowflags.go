@@ -123,24 +123,27 @@ func (f limitFlags) apply(r *compare.Request) error {
 // exportFlags say what of the rows leaves the program.
 type exportFlags struct {
 	redact      string
-	differences string
+	differences []string
 }
 
 func (f *exportFlags) register(fs *pflag.FlagSet, redact string) {
 	fs.StringVar(&f.redact, "redact", redact, "take out of the report: none, values (of columns), all (keys too)")
-	fs.StringVar(&f.differences, "differences", "", "file for the differing keys besides the report, a line for each key and node: .jsonl or .csv")
+	fs.StringArrayVar(&f.differences, "differences", nil, "file for the differing keys besides the report, a line for each key and node: .jsonl or .csv; repeatable")
 }
 
 // check judges the flags before anything else is done.
 func (f exportFlags) check(a *app) (reports.Redaction, error) {
-	if f.differences != "" {
-		if _, err := reports.DifferencesForm(f.differences); err != nil {
-			return "", usagef("--differences %s: %w", f.differences, err)
+	for i, file := range f.differences {
+		if _, err := reports.DifferencesForm(file); err != nil {
+			return "", usagef("--differences %s: %w", file, err)
 		}
-		if slices.ContainsFunc(a.flags.outputs.list, func(o output) bool { return o.file == f.differences }) {
-			return "", usagef("--differences %s is an --output too", f.differences)
+		if slices.Contains(f.differences[:i], file) {
+			return "", usagef("--differences %s is given twice", file)
 		}
-		if err := writable("--differences", f.differences); err != nil {
+		if slices.ContainsFunc(a.flags.outputs.list, func(o output) bool { return o.file == file }) {
+			return "", usagef("--differences %s is an --output too", file)
+		}
+		if err := writable("--differences", file); err != nil {
 			return "", err
 		}
 	}
@@ -158,15 +161,16 @@ func (f exportFlags) check(a *app) (reports.Redaction, error) {
 // publishRows publishes a report, and its differing keys where they were asked
 // for.
 func (a *app) publishRows(r *reports.Report, f exportFlags) error {
-	return errors.Join(a.publish(r), a.exportDifferences(r, f.differences))
+	errs := []error{a.publish(r)}
+	for _, file := range f.differences {
+		errs = append(errs, a.exportDifferences(r, file))
+	}
+	return errors.Join(errs...)
 }
 
 // exportDifferences leaves the file alone when nothing was compared: an empty
 // one would read as no difference.
 func (a *app) exportDifferences(r *reports.Report, file string) error {
-	if file == "" {
-		return nil
-	}
 	if r.Comparison == nil {
 		return fmt.Errorf("--differences %s: nothing was compared, so it was not written", file)
 	}
