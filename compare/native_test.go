@@ -85,6 +85,22 @@ func TestSubscriberOnlyOfNativeReplication(t *testing.T) {
 		require.Equal(t, compare.Incomplete, x.Verdict, "%v %v", x.Reasons, x.Counts)
 		require.Equal(t, compare.Counts{Suspect: 1, Unverified: 1}, x.Counts)
 	})
+	// The text of an xml is as somebody wrote it; replication passes on what the type gives out.
+	t.Run("an xml that declares its encoding", func(t *testing.T) {
+		execAll(t, nodes, "CREATE TABLE letter (id int PRIMARY KEY, x xml)")
+		execAll(t, nodes[:1], "ALTER PUBLICATION ref ADD TABLE letter")
+		execAll(t, nodes[1:], "ALTER SUBSCRIPTION n1_to_n2 REFRESH PUBLICATION WITH (copy_data = false)")
+		execAll(t, nodes[:1], `INSERT INTO letter VALUES (1, '<?xml version="1.0" encoding="UTF-8"?><a>1</a>'), (2, '<?xml version="1.0" standalone="yes"?><a/>')`)
+		for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+			x := tableOf(t, run(t, compare.Request{Topology: top, Mode: mode, Tables: []string{"letter"}}), "letter")
+			require.Equal(t, compare.Match, x.Verdict, "%v %v", x.Reasons, x.Diffs)
+			require.Equal(t, int64(2), x.Nodes[1].Rows)
+		}
+		execAll(t, nodes[1:], "UPDATE letter SET x = '<a/>' WHERE id = 2")
+		defer execAll(t, nodes[1:], `UPDATE letter SET x = '<?xml version="1.0" standalone="yes"?><a/>' WHERE id = 2`)
+		x := tableOf(t, run(t, compare.Request{Topology: top, Tables: []string{"letter"}}), "letter")
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts)
+	})
 	t.Run("a table that is still being copied", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE late (id int, v int, PRIMARY KEY (id, v)) PARTITION BY RANGE (id); CREATE TABLE late1 PARTITION OF late FOR VALUES FROM (0) TO (1000)")
 		execAll(t, nodes[:1], "INSERT INTO late SELECT g, g FROM generate_series(1, 100) g; ALTER PUBLICATION ref ADD TABLE late")
