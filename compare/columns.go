@@ -62,16 +62,22 @@ func align(req Request, t *task, u unlike) *shape {
 			continue
 		}
 		c := compared{name: name, notNull: true}
-		types, declared := map[string]string{}, map[string]string{}
+		types, declared, kinds, parts := map[string]string{}, map[string]string{}, map[string]string{}, map[string]string{}
 		for _, n := range nodes {
 			h := have[name][n]
 			c.notNull = c.notNull && h.notNull
 			c.cast = c.cast || h.cast
 			c.class = h.class
-			types[n], declared[n] = h.base, h.typ
+			types[n], declared[n], kinds[n], parts[n] = h.base, h.typ, h.class, h.parts
 		}
 		base, same := uniform(types)
-		if !same {
+		_, alike := uniform(kinds)
+		for n := range types {
+			if same && !alike {
+				types[n] += kindNames[kinds[n]]
+			}
+		}
+		if !same || !alike {
 			s.notes = append(s.notes, fmt.Sprintf("column %s has different types (%s): compared as text", name, perNode(types)))
 			base, c.class = "", ""
 		}
@@ -80,6 +86,9 @@ func align(req Request, t *task, u unlike) *shape {
 			c.scaled = base == "numeric" && strings.HasPrefix(typ, "numeric(")
 		}
 		c.bits = u.binary(base)
+		if _, same := uniform(parts); !same && alike && base != "" {
+			s.reasons = append(s.reasons, fmt.Sprintf("column %s is of a type (%s) whose attributes are not the same, or not in the same order, on all nodes (%s), so what a value's text means is not: compare without it (--exclude-column)", name, base, perNode(parts)))
+		}
 		if what, since := u.doubt(base, have[name]); what != "" {
 			s.reasons = append(s.reasons, fmt.Sprintf("column %s holds %s within its type (%s), which servers before PostgreSQL %s: compare without it (--exclude-column)", name, what, perNode(types), since))
 		}
@@ -129,6 +138,9 @@ func leftOut(req Request, t *task, name string) string {
 	}
 	return ""
 }
+
+// kindNames name what a type is that is no base type, by pg_type.typtype.
+var kindNames = map[string]string{"c": ", a composite", "e": ", an enum", "r": ", a range", "m": ", a multirange"}
 
 func perNode(m map[string]string) string {
 	var parts []string

@@ -154,11 +154,14 @@ type leaf struct {
 	plain     bool // may be read by itself, as it is
 }
 
-// partitions lists the leaves below a partitioned table, at every level.
+// partitions lists the leaves below a partitioned table, at every level, without
+// those that are being detached: who reads the table does not see them any more.
+// Before PostgreSQL 14 nothing tells of that, and nothing is detached so.
 func partitions(ctx context.Context, tx querier, root string) ([]leaf, error) {
 	rows, err := tx.Query(ctx, `WITH RECURSIVE tree AS (
 			SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM pg_class c WHERE c.oid = to_regclass($1)
-			UNION ALL SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid WHERE tree.relkind = 'p')
+			UNION ALL SELECT c.oid, c.relkind, c.relnamespace, c.relname, c.relrowsecurity FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid JOIN pg_class c ON c.oid = i.inhrelid
+				WHERE tree.relkind = 'p' AND to_json(i) ->> 'inhdetachpending' IS DISTINCT FROM 'true')
 		SELECT n.nspname, t.relname, t.relkind::text, coalesce(pg_relation_size(t.oid), 0) / current_setting('block_size')::int8,
 			has_table_privilege(t.oid, 'SELECT') AND has_schema_privilege(n.oid, 'USAGE') AND NOT t.relrowsecurity
 		FROM tree t JOIN pg_namespace n ON n.oid = t.relnamespace WHERE t.relkind <> 'p' ORDER BY 1, 2`, root)

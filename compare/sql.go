@@ -17,6 +17,7 @@ type statements struct {
 	buckets buckets
 	equal   []string // equality operator per key column on this node
 	types   []string // base type per key column on this node
+	columns []string // key columns as the operator takes them
 	version int
 	xmin    string // of a row, as text, and its place when it has a key
 	commit  bool   // commit timestamps are to be had
@@ -44,6 +45,11 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 		for _, c := range here.columns {
 			if c.name == k.name {
 				q.types = append(q.types, castable(c.base, k.base))
+				column := "t." + ident(c.name)
+				if c.class == "e" { // the server finds no operator for a domain over an enum
+					column += "::" + c.base
+				}
+				q.columns = append(q.columns, column)
 			}
 		}
 	}
@@ -299,10 +305,10 @@ func (q statements) pick(values bool, condition string) string {
 // pgconcord_n.
 func (q statements) byKey() string {
 	var args, names, on []string
-	for i, k := range q.shape.key {
+	for i := range q.shape.key {
 		args = append(args, fmt.Sprintf("$%d::text[]", i+1))
 		names = append(names, fmt.Sprintf("pgconcord_k%d", i+1))
-		on = append(on, fmt.Sprintf("t.%s %s pgconcord_p.pgconcord_k%d::%s", ident(k.name), q.equal[i], i+1, q.types[i]))
+		on = append(on, fmt.Sprintf("%s %s pgconcord_p.pgconcord_k%d::%s", q.columns[i], q.equal[i], i+1, q.types[i]))
 	}
 	return "unnest(" + strings.Join(args, ", ") + ") WITH ORDINALITY pgconcord_p (" + strings.Join(names, ", ") + ", pgconcord_n) JOIN " + q.from + " ON " + strings.Join(on, " AND ")
 }

@@ -62,6 +62,7 @@ type column struct {
 	floats    bool   // of a type that holds floats
 	chars     bool   // of a type that is or holds "char"
 	cast      bool   // of a type of the server's, which somebody gave a cast to text
+	parts     string // attributes of a composite, or of what an array holds, by name
 	notNull   bool
 	generated string
 }
@@ -159,7 +160,11 @@ func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, 
 	if rows.Err() != nil {
 		return nil, rows.Err()
 	}
-	rows, err = tx.Query(ctx, `SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits`)
+	attached := ""
+	if v.version >= 140000 { // one that is being detached is a table of its own
+		attached = " WHERE NOT inhdetachpending"
+	}
+	rows, err = tx.Query(ctx, "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"+attached)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +212,9 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 			UNION ALL SELECT d.oid, b.base, b.typtype, b.typbasetype FROM base b JOIN pg_catalog.pg_type d ON d.typbasetype = b.oid AND d.typtype = 'd')
 		SELECT a.attrelid, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.base, NULL),
 			b.typtype::text, t.typcategory::text, EXISTS (SELECT FROM pg_catalog.pg_cast x WHERE x.castsource = b.base AND x.casttarget = 'text'::regtype AND x.oid >= 16384),
-			`+notNull+`, `+generated+`
+			`+notNull+`, `+generated+`,
+			coalesce((SELECT string_agg(pg_catalog.quote_ident(p.attname), ', ' ORDER BY p.attnum) FROM pg_catalog.pg_attribute p WHERE p.attnum > 0 AND NOT p.attisdropped
+				AND p.attrelid = CASE WHEN t.typtype = 'c' THEN t.typrelid WHEN t.typcategory = 'A' THEN (SELECT e.typrelid FROM pg_catalog.pg_type e WHERE e.oid = t.typelem) END), '')
 		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN base b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.base
 		WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND NOT n.nspname = ANY ($1)
@@ -218,7 +225,7 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 	for rows.Next() {
 		var oid uint32
 		var c column
-		if err := rows.Scan(&oid, &c.name, &c.num, &c.typ, &c.base, &c.class, &c.category, &c.cast, &c.notNull, &c.generated); err != nil {
+		if err := rows.Scan(&oid, &c.name, &c.num, &c.typ, &c.base, &c.class, &c.category, &c.cast, &c.notNull, &c.generated, &c.parts); err != nil {
 			return err
 		}
 		if t := byOID[oid]; t != nil {

@@ -1,0 +1,90 @@
+package compare_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pgconcord/pgconcord/compare"
+	"github.com/pgconcord/pgconcord/internal/lab"
+)
+
+// Schemas in which the same name does not mean the same, or a row is not where it
+// seems to be.
+func TestSchemas(t *testing.T) {
+	nodes := pairOf(t, lab.Options{Config: []string{"autovacuum = off"}})
+	top := static(nodes)
+	one := func(t *testing.T, table string, req compare.Request) compare.Table {
+		t.Helper()
+		req.Topology, req.Static, req.Tables = top, true, []string{table}
+		return tableOf(t, run(t, req), table)
+	}
+	modes := []compare.Mode{compare.Exact, compare.Strong, compare.Value}
+
+	t.Run("a key of a domain over an enum", func(t *testing.T) {
+		execAll(t, nodes, `CREATE TYPE phase AS ENUM ('new', 'old', 'gone'); CREATE DOMAIN phase_of AS phase; CREATE DOMAIN phase_of_it AS phase_of; CREATE TABLE phases (k phase_of_it PRIMARY KEY, v int);
+			INSERT INTO phases VALUES ('new', 1), ('old', 1), ('gone', 1)`)
+		execAll(t, nodes[1:], "UPDATE phases SET v = 2 WHERE k::phase = 'new'; DELETE FROM phases WHERE k::phase = 'old'")
+		for _, mode := range modes {
+			x := one(t, "phases", compare.Request{Mode: mode})
+			require.Equal(t, compare.Counts{Suspect: 2, Persistent: 2}, x.Counts, "%s: %v", mode, x.Reasons)
+		}
+	})
+	t.Run("types of one name that are not of one kind", func(t *testing.T) {
+		execEach(t, nodes, func(i int) string {
+			return []string{"CREATE TYPE colour AS ENUM ('', 'red'); CREATE TABLE colours (id int PRIMARY KEY, v colour); INSERT INTO colours VALUES (1, '')",
+				"CREATE TYPE colour AS (a int); CREATE TABLE colours (id int PRIMARY KEY, v colour); INSERT INTO colours VALUES (1, NULL)"}[i]
+		})
+		for _, mode := range modes {
+			x := one(t, "colours", compare.Request{Mode: mode})
+			require.Equal(t, compare.Different, x.Verdict, "%s: %v", mode, x)
+			require.Contains(t, fmt.Sprint(x.Notes), "different types")
+		}
+	})
+	t.Run("attributes in another order", func(t *testing.T) {
+		execEach(t, nodes, func(i int) string {
+			return []string{"CREATE TYPE place AS (x int, y int)", "CREATE TYPE place AS (gone int, y int, x int); ALTER TYPE place DROP ATTRIBUTE gone"}[i] + `; CREATE DOMAIN spot AS place;
+				CREATE TABLE placed1 (id int PRIMARY KEY, v place); CREATE TABLE placed2 (id int PRIMARY KEY, v place[]); CREATE TABLE placed3 (id int PRIMARY KEY, v spot);
+				INSERT INTO placed1 VALUES (1, '(1,2)'); INSERT INTO placed2 VALUES (1, '{"(1,2)"}'); INSERT INTO placed3 VALUES (1, '(1,2)')`
+		})
+		for _, table := range []string{"placed1", "placed2", "placed3"} {
+			x := one(t, table, compare.Request{})
+			require.Equal(t, compare.Incomplete, x.Verdict, "x is 1 here and 2 there")
+			require.Contains(t, fmt.Sprint(x.Reasons), "n1 x, y, n2 y, x")
+			require.Equal(t, compare.Match, one(t, table, compare.Request{ExcludeColumns: []string{"v"}}).Verdict)
+		}
+	})
+	// Such a partition's rows are not the table's any more: who reads it does not see them.
+	t.Run("a partition whose detaching was broken off", func(t *testing.T) {
+		execAll(t, nodes, `CREATE TABLE days (id int, v text, PRIMARY KEY (id)) PARTITION BY RANGE (id); CREATE TABLE days1 PARTITION OF days FOR VALUES FROM (0) TO (1000);
+			CREATE TABLE days2 PARTITION OF days FOR VALUES FROM (1000) TO (100000); INSERT INTO days SELECT g, repeat('x', 500) FROM generate_series(500, 2000) g`)
+		held, err := nodes[0].Connect(t.Context())
+		require.NoError(t, err)
+		defer func() { _ = held.Close(context.Background()) }()
+		_, err = held.Exec(t.Context(), "BEGIN; SELECT count(*) FROM days")
+		require.NoError(t, err)
+		ended := make(chan error, 1)
+		go func() { ended <- nodes[0].Exec(t.Context(), "ALTER TABLE days DETACH PARTITION days1 CONCURRENTLY") }()
+		require.Eventually(t, func() bool {
+			n, err := nodes[0].Scalar(t.Context(), "SELECT count(pg_cancel_backend(a.pid))::text FROM pg_inherits JOIN pg_stat_activity a ON a.query LIKE 'ALTER TABLE days DETACH%' AND a.wait_event_type = 'Lock' WHERE inhdetachpending")
+			return err == nil && n == "1"
+		}, time.Minute, 10*time.Millisecond)
+		require.ErrorContains(t, <-ended, "canceling statement")
+		_, err = held.Exec(t.Context(), "COMMIT")
+		require.NoError(t, err)
+		n, err := nodes[0].Scalar(t.Context(), "SELECT count(*)::text FROM days")
+		require.NoError(t, err)
+		require.Equal(t, "1001", n)
+		for _, pages := range []int{0, 4} {
+			x := one(t, "days", compare.Request{ChunkPages: pages})
+			require.Equal(t, compare.Different, x.Verdict, "%d: %v", pages, x)
+			require.Equal(t, int64(500), x.Counts.Persistent, x.Reasons)
+		}
+		x := one(t, "days1", compare.Request{}) // by itself it is as it was
+		require.Equal(t, compare.Match, x.Verdict, "%v", x)
+		require.Equal(t, int64(500), x.Nodes[0].Rows)
+	})
+}
