@@ -260,6 +260,37 @@ func TestNoFalseAlarm(t *testing.T) {
 		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"asks"}, Where: where + " AND id > 2"}), "asks")
 		require.Equal(t, compare.Incomplete, x.Verdict, x)
 	})
+	// For each way in which rows without a key are looked at: listed, or counted in
+	// passes, in one statement or in parts.
+	t.Run("and rows without a key", func(t *testing.T) {
+		one := func(t *testing.T, table string, req compare.Request) compare.Table {
+			t.Helper()
+			req.Topology, req.Static, req.Tables = top, true, []string{table}
+			return tableOf(t, run(t, req), table)
+		}
+		execAll(t, nodes, `CREATE TABLE bag_asks (id int, v int); INSERT INTO bag_asks SELECT g, 0 FROM generate_series(1, 6000) g; CREATE TABLE bounds (n int); INSERT INTO bounds VALUES (5000);
+			CREATE TABLE bag_few (id int, v int); INSERT INTO bag_few SELECT g % 2, 0 FROM generate_series(1, 10) g; ANALYZE bag_asks`)
+		execAll(t, nodes[1:], "UPDATE bounds SET n = 6500; UPDATE bag_asks SET v = 1 WHERE id = 1; DELETE FROM bag_asks WHERE id = 2")
+		for _, c := range []struct{ sample, pages int }{{20, 0}, {2000, 0}, {20, 2}, {2000, 2}} {
+			req := compare.Request{Where: "id < (SELECT n FROM public.bounds)", SampleLimit: c.sample, ChunkPages: c.pages, BucketRows: 50}
+			x := one(t, "bag_asks", req)
+			require.Equal(t, compare.Counts{Suspect: 1004, Persistent: 3, Unverified: 1001}, x.Counts, c)
+			require.Contains(t, fmt.Sprint(x.Reasons), "not about these alone")
+			require.Equal(t, int64(1004), x.Cut+int64(len(x.Diffs)))
+			req.Where += " AND id > 2"
+			x = one(t, "bag_asks", req)
+			require.Equal(t, compare.Incomplete, x.Verdict, c)
+			require.Zero(t, x.Counts.Persistent)
+			req.Where = "id < 5000" // the row alone
+			x = one(t, "bag_asks", req)
+			require.Equal(t, compare.Counts{Suspect: 3, Persistent: 3}, x.Counts, c)
+			require.Empty(t, x.Reasons)
+		}
+		// Of equal rows some meet the condition: their number is no difference, also when
+		// it is another number.
+		x := one(t, "bag_few", compare.Request{Where: fmt.Sprintf("ctid < CASE current_setting('port') WHEN '%d' THEN '(0,5)' ELSE '(0,7)' END::tid", nodes[0].Port)})
+		require.Equal(t, compare.Counts{Suspect: 2, Unverified: 2}, x.Counts, x)
+	})
 	t.Run("a session that the server ends because it waits for another node", func(t *testing.T) {
 		compare.SetRetryPause(t, time.Millisecond)
 		execAll(t, nodes, "CREATE TABLE slow (id int PRIMARY KEY, v int); INSERT INTO slow SELECT g, g FROM generate_series(1, 400) g; ANALYZE slow")

@@ -48,6 +48,9 @@ func (r *inspection) parts() []*detection {
 	for i, n := range r.nodes {
 		out[i] = r.detection(r.t, r.s, n, r.m, r.b, r.sp)
 		out[i].steps = r.steps[n]
+		if r.bare {
+			out[i].q.where = ""
+		}
 	}
 	return out
 }

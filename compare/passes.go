@@ -24,20 +24,22 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 	from := suspects.reader(0)
 	var listed []suspect
 	for chunk := range slices.Chunk(buckets, hashedAtOnce) {
-		begin, counts, mark, kept := from.at(), *r.counts, moving.at(), len(listed)
+		begin, counts, still, kept := from.at(), *r.counts, moving.at(), len(listed)
 		var cut int64
+		doubted := &spool{} // persistent ones, if it is not the condition
+		defer doubted.close()
 		err := r.whole(ctx, func() error {
 			from, *r.counts, listed, cut = suspects.reader(begin), counts, listed[:kept], 0
-			moving.rewind(mark)
-			settle := func(x suspect, held []map[string]version) error {
-				now := make([]version, r.nodes)
-				for i := range held {
-					now[i] = held[i][x.key[0]]
-				}
+			moving.rewind(still)
+			doubted.rewind(mark{})
+			return r.walk(ctx, from, chunk, r.pass, func(x suspect, now []version) error {
 				status, next := r.judge(x, now, fenced, round)
 				if status != "" && status != Cleared && len(listed) < r.room() {
 					listed = append(listed, x)
 					return nil
+				}
+				if status == Persistent && r.bare != nil {
+					return doubted.add(next)
 				}
 				switch r.count(status); status {
 				case Cleared:
@@ -47,39 +49,31 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 					cut++
 				}
 				return nil
-			}
-			// Up to a bucket: what none of the nodes holds any more has none.
-			upTo := func(last int64, held func(int64) []map[string]version) error {
-				for {
-					x, ok, err := from.peek()
-					if err != nil || !ok {
-						return err
+			})
+		})
+		if err != nil {
+			return err
+		}
+		if doubted.count > 0 {
+			counts, cuts := *r.counts, cut
+			err := r.whole(ctx, func() error {
+				*r.counts, cut = counts, cuts
+				return r.walk(ctx, doubted.reader(0), chunk, r.bare, func(x suspect, now []version) error {
+					status := Persistent
+					if !slices.Equal(now, x.seen) {
+						status = Unverified
 					}
-					b, err := bucketOf(x, r.mask)
-					if err != nil || b > last {
-						return err
-					}
-					from.take()
-					if err := settle(x, held(b)); err != nil {
-						return err
-					}
-				}
-			}
-			err := r.pass(ctx, chunk, func(bucket int64, held []map[string]version) error {
-				return upTo(bucket, func(b int64) []map[string]version {
-					if b < bucket {
-						return nil
-					}
-					return held
+					r.count(status)
+					cut++
+					return nil
 				})
 			})
 			if err != nil {
 				return err
 			}
-			return upTo(chunk[len(chunk)-1], func(int64) []map[string]version { return nil })
-		})
-		if err != nil {
-			return err
+			if r.counts.Unverified > counts.Unverified {
+				r.distrust()
+			}
 		}
 		for range cut {
 			r.cut()
@@ -100,6 +94,44 @@ func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int
 		r.settled()
 	}
 	return nil
+}
+
+// walk shows the suspects of some buckets, which a pass reads, with what the nodes
+// hold of each.
+func (r *rechecker) walk(ctx context.Context, from *spoolReader, buckets []int64, pass func(context.Context, []int64, visitor) error, show func(x suspect, now []version) error) error {
+	// Up to a bucket: what none of the nodes holds any more has none.
+	upTo := func(last int64, held func(int64) []map[string]version) error {
+		for {
+			x, ok, err := from.peek()
+			if err != nil || !ok {
+				return err
+			}
+			b, err := bucketOf(x, r.mask)
+			if err != nil || b > last {
+				return err
+			}
+			from.take()
+			now := make([]version, r.nodes)
+			for i, held := range held(b) {
+				now[i] = held[x.key[0]]
+			}
+			if err := show(x, now); err != nil {
+				return err
+			}
+		}
+	}
+	err := pass(ctx, buckets, func(bucket int64, held []map[string]version) error {
+		return upTo(bucket, func(b int64) []map[string]version {
+			if b < bucket {
+				return nil
+			}
+			return held
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return upTo(buckets[len(buckets)-1], func(int64) []map[string]version { return nil })
 }
 
 // bucketOf returns the hash bucket of a row without a key: its digest's first lane

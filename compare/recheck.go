@@ -177,8 +177,9 @@ const (
 // rechecker settles what became of suspects.
 type rechecker struct {
 	look     func(ctx context.Context, keys [][]string, values bool) (looked, error)
-	vanished func(ctx context.Context, batch []suspect, now looked) error        // fails where what was seen is there and not found
-	fickle   func(ctx context.Context, keys [][]string) (map[string]bool, error) // those that only a condition makes differ; nil where there is none
+	vanished func(ctx context.Context, batch []suspect, now looked) error                    // fails where what was seen is there and not found
+	fickle   func(ctx context.Context, keys [][]string, now looked) (map[string]bool, error) // those that only a condition makes differ; nil where there is none
+	distrust func()                                                                          // says that there are some
 	fence    func(context.Context) (Fence, error)
 	rounds   int
 	counts   *Counts
@@ -192,8 +193,9 @@ type rechecker struct {
 	cut   func()     // counts a difference that is not listed
 	room  func() int // how many more may be listed
 	pass  func(ctx context.Context, bad []int64, visit visitor) error
-	whole func(context.Context, func() error) error // runs what makes a pass, again where that may help
-	mask  int64                                     // of hash buckets
+	bare  func(ctx context.Context, bad []int64, visit visitor) error // a pass without the condition; nil where there is none
+	whole func(context.Context, func() error) error                   // runs what makes a pass, again where that may help
+	mask  int64                                                       // of hash buckets
 	nodes int
 }
 
@@ -270,12 +272,12 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 		var lacking [][]string
 		for _, s := range batch {
 			versions := now.versions(strings.Join(s.key, sep))
-			if status, _ := r.judge(s, versions, fenced, round); status == Persistent && slices.Contains(versions, version{}) {
+			if status, _ := r.judge(s, versions, fenced, round); status == Persistent && (r.keyless || slices.Contains(versions, version{})) {
 				lacking = append(lacking, s.key)
 			}
 		}
 		if len(lacking) > 0 {
-			if fickle, err = r.fickle(ctx, lacking); err != nil {
+			if fickle, err = r.fickle(ctx, lacking, now); err != nil {
 				return err
 			}
 		}
@@ -285,6 +287,7 @@ func (r *rechecker) again(ctx context.Context, batch []suspect, fenced bool, rou
 		status, next := r.judge(s, now.versions(k), fenced, round)
 		if fickle[k] {
 			status = Unverified
+			r.distrust()
 		}
 		switch r.count(status); status {
 		case Cleared:

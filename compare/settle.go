@@ -139,14 +139,9 @@ func (r *inspection) settle(ctx context.Context, suspects *spool, out *Table, fi
 			out.Diffs = append(out.Diffs, r.difference(key, status, l, nodes, s))
 		},
 		settled: func() { r.event("recheck", t, "", out.Counts.settled(), suspects.count) }}
-	if r.where(t) != "" && len(s.key) > 0 { // without a key all of the table would have to be read
-		check.fickle = func(ctx context.Context, keys [][]string) (map[string]bool, error) {
-			f, err := r.fickle(ctx, keys)
-			if len(f) > 0 && !slices.Contains(out.Reasons, ofTheRowAlone) {
-				out.Reasons = append(out.Reasons, ofTheRowAlone)
-			}
-			return f, err
-		}
+	if r.where(t) != "" {
+		check.fickle, check.bare = r.fickle, r.bareOf().pass
+		check.distrust = func() { r.distrust(out) }
 	}
 	err := check.settle(ctx, suspects)
 	sessions, qs := r.readers()
