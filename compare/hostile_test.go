@@ -260,6 +260,27 @@ func TestNoFalseAlarm(t *testing.T) {
 		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"asks"}, Where: where + " AND id > 2"}), "asks")
 		require.Equal(t, compare.Incomplete, x.Verdict, x)
 	})
+	t.Run("a partition that is a foreign table", func(t *testing.T) {
+		execAll(t, nodes, `CREATE TABLE away (id int NOT NULL, v text) PARTITION BY RANGE (id); CREATE TABLE away_mid PARTITION OF away FOR VALUES FROM (0) TO (100) PARTITION BY RANGE (id);
+			CREATE TABLE near PARTITION OF away_mid FOR VALUES FROM (0) TO (10); INSERT INTO near VALUES (1, 'one')`)
+		execAll(t, nodes[:1], `CREATE TABLE "Far" PARTITION OF away_mid FOR VALUES FROM (10) TO (20); INSERT INTO "Far" VALUES (11, 'far')`)
+		execAll(t, nodes[1:], `CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw; CREATE FOREIGN TABLE "Far" PARTITION OF away_mid FOR VALUES FROM (10) TO (20) SERVER files OPTIONS (program 'echo 11,far', format 'csv')`)
+		x := tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"away"}}), "away")
+		require.Equal(t, compare.Match, x.Verdict, x)
+		require.Contains(t, x.Notes, `partition "public"."Far" is a foreign table on n2: its rows are those of another server, and read from there`)
+		require.NotContains(t, fmt.Sprint(x.Notes), "on n1:")
+		execAll(t, nodes[1:], `ALTER FOREIGN TABLE "Far" OPTIONS (SET program 'echo 11,other')`)
+		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"away"}}), "away")
+		require.Equal(t, compare.Incomplete, x.Verdict, x)
+		require.Contains(t, fmt.Sprint(x.Reasons), "system column")
+		execAll(t, nodes[1:], fmt.Sprintf(`DROP FOREIGN TABLE "Far"; CREATE TABLE held (id int, v text); INSERT INTO held VALUES (11, 'other');
+			CREATE EXTENSION postgres_fdw; CREATE SERVER here FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '%d', dbname '%s');
+			CREATE USER MAPPING FOR CURRENT_USER SERVER here OPTIONS (user '%s', password_required 'false'); CREATE FOREIGN TABLE "Far" PARTITION OF away_mid FOR VALUES FROM (10) TO (20) SERVER here OPTIONS (table_name 'held')`,
+			nodes[1].Port, lab.Database, lab.Superuser))
+		execAll(t, nodes[:1], "UPDATE near SET v = 'uno'")
+		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Tables: []string{"away"}}), "away")
+		require.Equal(t, compare.Counts{Suspect: 4, Persistent: 3, Unverified: 1}, x.Counts, "a row of another server has no version: %v", x.Reasons)
+	})
 	// For each way in which rows without a key are looked at: listed, or counted in
 	// passes, in one statement or in parts.
 	t.Run("and rows without a key", func(t *testing.T) {

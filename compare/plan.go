@@ -204,6 +204,9 @@ func (t *task) place(surveys map[string]*survey, failed map[string]error, sets [
 			t.notes = append(t.notes, fmt.Sprintf("the table is unlogged on %s: its rows do not replicate", n))
 		}
 		t.on[n] = here
+		for _, p := range slices.Sorted(slices.Values(here.foreign)) {
+			t.notes = append(t.notes, fmt.Sprintf("partition %s is a foreign table on %s: its rows are those of another server, and read from there", p, n))
+		}
 		if v.repl.flavour == "" {
 			continue
 		}

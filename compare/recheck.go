@@ -321,7 +321,7 @@ func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) (sta
 	switch {
 	case agreeing(now):
 		return Cleared, next
-	case !fenced:
+	case !fenced || slices.ContainsFunc(now, version.foreign):
 		return Unverified, next
 	case next.rested > 1 || next.rested == 1 && !twice:
 		return Persistent, next
@@ -330,6 +330,11 @@ func (r *rechecker) judge(s suspect, now []version, fenced bool, round int) (sta
 	}
 	return "", next
 }
+
+// foreign reports whether a row is one of another server, whose version is not
+// known: nothing says that it rests, and no fence waits for it. postgres_fdw gives
+// 0 for its xmin, which no row of a server's own has; other wrappers fail.
+func (v version) foreign() bool { return strings.HasPrefix(v.xmin, "0 ") }
 
 func (r *rechecker) count(s Status) {
 	switch s {

@@ -265,11 +265,11 @@ func (q statements) pick(values bool, condition string) string {
 	join := ""
 	switch {
 	case !q.commit || !values:
-	case q.version >= 140000:
+	case q.version >= 140000: // 0: a row of a foreign table, of which the function would fail
 		version = ", " + q.xmin + ", pgconcord_ct.pgconcord_at AS at, pgconcord_ct.pgconcord_origin::int8 AS origin"
-		join = " CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(t.xmin) pgconcord_ct (pgconcord_at, pgconcord_origin)"
+		join = " CROSS JOIN LATERAL pg_xact_commit_timestamp_origin(nullif(t.xmin,'0'::xid)) pgconcord_ct (pgconcord_at, pgconcord_origin)"
 	default:
-		version = ", " + q.xmin + ", pg_xact_commit_timestamp(t.xmin) AS at, null::int8 AS origin"
+		version = ", " + q.xmin + ", pg_xact_commit_timestamp(nullif(t.xmin,'0'::xid)) AS at, null::int8 AS origin"
 	}
 	more := strings.Split(version[2:], ", ")
 	outer := ", x, at, origin, origin"

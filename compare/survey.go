@@ -38,6 +38,7 @@ type table struct {
 	pages        int64
 	root         string // topmost partitioned table, when this is a partition
 	leaves       []string
+	foreign      []string // partitions, at any level, that are foreign tables
 	heirs        bool     // tables inherit from it, and are no partitions
 	columns      []column // in attribute order, dropped ones left out
 	keys         []key    // primary key first
@@ -162,29 +163,43 @@ func (v *survey) readTables(ctx context.Context, tx pgx.Tx) (map[uint32]*table, 
 	}
 	attached := ""
 	if v.version >= 140000 { // one that is being detached is a table of its own
-		attached = " WHERE NOT inhdetachpending"
+		attached = " WHERE NOT i.inhdetachpending"
 	}
-	rows, err = tx.Query(ctx, "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"+attached)
+	rows, err = tx.Query(ctx, `SELECT i.inhrelid, i.inhparent, c.relispartition, n.nspname, c.relname
+		FROM pg_catalog.pg_inherits i LEFT JOIN (pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_class c ON c.oid = f.ftrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) ON f.ftrelid = i.inhrelid`+attached)
 	if err != nil {
 		return nil, err
 	}
-	parent := map[uint32]uint32{}
+	parent, foreign := map[uint32]uint32{}, map[uint32]string{}
 	for rows.Next() {
 		var child, up uint32
-		if err := rows.Scan(&child, &up); err != nil {
+		var part *bool // of a foreign table alone
+		var schema, name *string
+		if err := rows.Scan(&child, &up, &part, &schema, &name); err != nil {
 			return nil, err
 		}
-		if partition[child] { // plain inheritance is no partitioning
+		if part != nil && *part {
+			foreign[child] = qualified(*schema, *name)
+		}
+		if partition[child] || foreign[child] != "" { // plain inheritance is no partitioning
 			parent[child] = up
 		} else if p := byOID[up]; p != nil {
 			p.heirs = true
 		}
 	}
-	for oid, t := range byOID {
-		root := oid
-		for up, ok := parent[root]; ok; up, ok = parent[root] {
-			root = up
+	topmost := func(oid uint32) uint32 {
+		for up, ok := parent[oid]; ok; up, ok = parent[oid] {
+			oid = up
 		}
+		return oid
+	}
+	for oid, name := range foreign {
+		if r := byOID[topmost(oid)]; r != nil {
+			r.foreign = append(r.foreign, name)
+		}
+	}
+	for oid, t := range byOID {
+		root := topmost(oid)
 		if r := byOID[root]; root != oid && r != nil {
 			t.root = qualified(r.schema, r.name)
 			if t.kind == "r" {
