@@ -167,6 +167,7 @@ func (d *detection) group() Group {
 	chunks := int64(0)
 	for _, p := range d.pieces {
 		g.Relations = append(g.Relations, p.relation)
+		g.Below = !p.only && d.t.on[d.node].kind == "p" // then it is the only one
 		for _, r := range p.pending {
 			chunks += 1 + p.length(r)/max(d.steps[p.by], 1)
 		}

@@ -56,7 +56,7 @@ func unequalInto(add func(suspect) error) visitor {
 func drillWhole(ctx context.Context, sessions []*cluster.Session, qs []statements, bad []int64, visit visitor) error {
 	return together(ctx, len(sessions), visit, func(ctx context.Context, i int, out chan<- bucketRows) error {
 		s, begin := sessions[i], time.Now()
-		return timed(s, begin, s.Read(ctx, "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
+		return timed(s, begin, readTable(ctx, s, qs[i], "read differing rows", func(ctx context.Context, tx pgx.Tx) error {
 			if _, err := tx.Exec(ctx, drillSettings); err != nil {
 				return err
 			}

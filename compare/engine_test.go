@@ -189,6 +189,7 @@ func TestSeveralSnapshots(t *testing.T) {
 		})
 	}
 
+	t.Run("rewritten meanwhile", func(t *testing.T) { rewrittenMeanwhile(t, nodes) })
 	t.Run("a lost connection", func(t *testing.T) {
 		for _, connections := range []int{1, 2} {
 			execAll(t, nodes, pagesOfMoves)

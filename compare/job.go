@@ -40,10 +40,11 @@ type Job struct {
 // is closed by one more pass over the table.
 type Group struct {
 	ID        string   `json:"id"`
-	Label     string   `json:"label"`          // of the table, for progress
-	Relations []string `json:"relations"`      // to lock against rewriting before the snapshot is taken
-	Root      string   `json:"root,omitempty"` // partitioned table of which the other relations are the partitions
-	Settings  string   `json:"settings"`       // SELECT set_config(…), …
+	Label     string   `json:"label"`           // of the table, for progress
+	Relations []string `json:"relations"`       // to lock against rewriting before the snapshot is taken
+	Below     bool     `json:"below,omitempty"` // they are partitioned and read as a whole: their partitions are to be locked too
+	Root      string   `json:"root,omitempty"`  // partitioned table of which the other relations are the partitions
+	Settings  string   `json:"settings"`        // SELECT set_config(…), …
 	Several   bool     `json:"several,omitempty"`
 }
 

@@ -85,7 +85,11 @@ func (l *lane) begin(ctx context.Context, g *group, job Job, lock bool) (err err
 	}()
 	sql := []string{beginReadOnly}
 	if lock {
-		sql = append(sql, "LOCK TABLE ONLY "+strings.Join(job.Group.Relations, ", ONLY ")+" IN ACCESS SHARE MODE")
+		only := "ONLY "
+		if job.Group.Below {
+			only = ""
+		}
+		sql = append(sql, "LOCK TABLE "+only+strings.Join(job.Group.Relations, ", "+only)+" IN ACCESS SHARE MODE")
 	}
 	// Crash recovery resets the statistics, and a restart has a new start time.
 	// Either may have taken back what a snapshot before it had seen.

@@ -34,7 +34,7 @@ func lookAt(ctx context.Context, sessions []*cluster.Session, qs []statements, k
 			out[i] = map[string]state{}
 			return withKeys(ctx, s, qs[i], keys, func(keys [][]string) error {
 				begin := time.Now()
-				return timed(s, begin, s.Read(ctx, "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
+				return timed(s, begin, readTable(ctx, s, qs[i], "read suspect rows again", func(ctx context.Context, tx pgx.Tx) error {
 					var err error
 					out[i], err = pickNode(ctx, tx, qs[i], keys, values, "")
 					return err

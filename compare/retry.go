@@ -26,8 +26,10 @@ func (r *run) transient(err error) (again bool, why string) {
 	if errors.Is(err, errAgain) {
 		return true, ""
 	}
-	if errors.Is(err, errPartitions) {
-		return true, errPartitions.Error()
+	for _, own := range []error{errPartitions, errRewritten} {
+		if errors.Is(err, own) {
+			return true, own.Error()
+		}
 	}
 	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch pg.Code {

@@ -78,7 +78,7 @@ func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m m
 		for _, n := range nodes {
 			q := r.statements(t, s, n, m, buckets{count: 1})
 			read := func(keys [][]string) error {
-				return r.surveys[n].session.Read(ctx, "read the keys that rows have", func(ctx context.Context, tx pgx.Tx) error {
+				return readTable(ctx, r.surveys[n].session, q, "read the keys that rows have", func(ctx context.Context, tx pgx.Tx) error {
 					rows, err := tx.Query(ctx, q.equals(), keyArrays(keys, len(s.key))...)
 					if err != nil {
 						return err

@@ -9,6 +9,8 @@ import (
 // never the whole row, and differs between nodes only in operators and in how
 // partitions are reached.
 type statements struct {
+	schema  string // of the table
+	name    string
 	from    string // table, with ONLY where children are compared by themselves
 	where   string // " WHERE …" or ""
 	shape   *shape
@@ -26,7 +28,7 @@ type statements struct {
 
 func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where string, b buckets) statements {
 	here := t.on[v.node]
-	q := statements{from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
+	q := statements{schema: t.schema, name: t.name, from: qualified(t.schema, t.name) + " AS t", shape: s, method: m, mode: mode, buckets: b,
 		equal: s.equal[v.node], version: v.version, commit: v.commitTS && !v.inRecovery, charset: "UTF8"}
 	q.xmin = "concat(t.xmin) AS x" // a cast may be somebody's
 	if len(s.key) > 0 {            // the row's version, and where it is
