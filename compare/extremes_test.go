@@ -1,6 +1,7 @@
 package compare_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -54,6 +55,34 @@ func TestExtremes(t *testing.T) {
 			execIn(t, top.Nodes[n.Name].DSN, "UPDATE letters SET v = 'e'")
 		}
 		require.Equal(t, compare.Match, tableOf(t, run(t, compare.Request{Topology: top, Static: true}), "letters").Verdict)
+
+		// é is shorter than zz in one of them, and not in the other.
+		for _, n := range nodes {
+			execIn(t, top.Nodes[n.Name].DSN, `CREATE EXTENSION hstore; CREATE EXTENSION citext; CREATE TABLE pairs1 (id int PRIMARY KEY, v jsonb); INSERT INTO pairs1 VALUES (1, '{"é": 1, "zz": 2}');
+				CREATE TABLE pairs2 (id int PRIMARY KEY, v hstore[]); INSERT INTO pairs2 VALUES (1, ARRAY['é=>1, zz=>2'::hstore]); CREATE TABLE cases (id int PRIMARY KEY, v citext); INSERT INTO cases VALUES (1, 'É')`)
+		}
+		for _, mode := range []compare.Mode{compare.Exact, compare.Strong, compare.Value} {
+			for _, table := range []string{"pairs1", "pairs2"} {
+				x := tableOf(t, run(t, compare.Request{Topology: top, Static: true, Mode: mode, Tables: []string{table}}), table)
+				require.Equal(t, compare.Incomplete, x.Verdict, "%s %s: %v", table, mode, x)
+				require.Contains(t, strings.Join(x.Reasons, " "), "goes by the bytes of its letters")
+			}
+		}
+		r := run(t, compare.Request{Topology: top, Static: true, Mode: compare.Value, ExcludeColumns: []string{"pairs1.v", "pairs2.v"}})
+		require.Equal(t, compare.Match, tableOf(t, r, "letters").Verdict, summary(r))
+		require.Contains(t, strings.Join(tableOf(t, r, "cases").Reasons, " "), "other letters as the same whatever their case")
+		for i, n := range nodes { // both in the encoding that is not UTF-8
+			other := strings.Replace(top.Nodes[n.Name].DSN, "dbname=letters", "dbname=latin", 1)
+			require.NoError(t, n.Exec(t.Context(), "CREATE DATABASE latin TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'LATIN1'"))
+			execIn(t, other, fmt.Sprintf("CREATE EXTENSION citext; CREATE TABLE cases (id int PRIMARY KEY, v citext, w jsonb); INSERT INTO cases VALUES (1, '%s', '{\"é\": 1, \"zz\": 2}')", []string{"eÉ", "Eé"}[i]))
+			top.Nodes[n.Name] = schema.Node{DSN: other}
+		}
+		x = tableOf(t, run(t, compare.Request{Topology: top, Static: true, Mode: compare.Value}), "cases")
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts, "%v", x.Reasons)
+		for _, n := range nodes {
+			execIn(t, top.Nodes[n.Name].DSN, "UPDATE cases SET v = replace(v::text, 'é', 'É')")
+		}
+		require.Equal(t, compare.Match, run(t, compare.Request{Topology: top, Static: true, Mode: compare.Value}).Verdict)
 	})
 
 	// Which letters are the same whatever their case is a matter of a database's locale.

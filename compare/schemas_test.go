@@ -10,7 +10,31 @@ import (
 
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/internal/lab/majors"
 )
+
+// What PostgreSQL 18 has and no server before.
+func TestSchemasOf18(t *testing.T) {
+	nodes := pairOf(t, lab.Options{PGBin: majors.Need(t, 18)})
+	execAll(t, nodes, `CREATE TABLE loose (a int, v int); INSERT INTO loose VALUES (NULL, 1), (NULL, 2), (3, 3), (4, 4); ALTER TABLE loose ADD CONSTRAINT later NOT NULL a NOT VALID; CREATE UNIQUE INDEX ON loose (a);
+		CREATE EXTENSION btree_gist; CREATE TABLE booked (id int, at daterange, v int, PRIMARY KEY (id, at WITHOUT OVERLAPS));
+		INSERT INTO booked VALUES (1, '[2020-01-01,2020-02-01)', 1), (1, '[2020-02-01,2020-03-01)', 1), (2, '[2020-01-01,2021-02-01)', 1);
+		CREATE TABLE derived (id int PRIMARY KEY, v int, g int GENERATED ALWAYS AS (v * 2)); INSERT INTO derived SELECT g, g FROM generate_series(1, 100) g`)
+	r := run(t, compare.Request{Topology: static(nodes), Static: true})
+	require.Equal(t, compare.Match, r.Verdict, summary(r))
+	execAll(t, nodes[1:], `DELETE FROM loose WHERE v = 1; UPDATE booked SET v = 2 WHERE id = 2; DELETE FROM booked WHERE at = '[2020-01-01,2020-02-01)'; INSERT INTO booked VALUES (1, '[2020-01-01,2020-01-15)', 1);
+		ALTER TABLE derived ALTER g SET EXPRESSION AS (v * 2 + id / 100)`)
+	for _, mode := range []compare.Mode{compare.Exact, compare.Strong} {
+		r := run(t, compare.Request{Topology: static(nodes), Static: true, Mode: mode})
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, tableOf(t, r, "loose").Counts, "a constraint that is not validated does not make a key: %s", summary(r))
+		booked := tableOf(t, r, "booked")
+		require.Equal(t, compare.Counts{Suspect: 3, Persistent: 3}, booked.Counts, summary(r))
+		for _, d := range booked.Diffs {
+			require.NotContains(t, d.Cause, "written in another form", "ranges that overlap are not equal")
+		}
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, tableOf(t, r, "derived").Counts, summary(r))
+	}
+}
 
 // Schemas in which the same name does not mean the same, or a row is not where it
 // seems to be.

@@ -116,7 +116,7 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 				return fmt.Errorf("types of columns: %w", err)
 			}
 		}
-		if err := readKeys(ctx, tx, byOID); err != nil {
+		if err := readKeys(ctx, tx, v.version, byOID); err != nil {
 			return fmt.Errorf("indexes: %w", err)
 		}
 		return v.readSlots(ctx, tx)
@@ -217,17 +217,12 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 	if version < 120000 {
 		generated = "''"
 	}
-	notNull := "a.attnotnull"
-	if version >= 180000 { // a NOT NULL constraint that is not yet validated sets attnotnull too
-		notNull = `(a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
-			WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`
-	}
 	rows, err := tx.Query(ctx, `WITH RECURSIVE base AS (
 			SELECT t.oid, t.oid AS base, t.typtype, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype <> 'd'
 			UNION ALL SELECT d.oid, b.base, b.typtype, b.typbasetype FROM base b JOIN pg_catalog.pg_type d ON d.typbasetype = b.oid AND d.typtype = 'd')
 		SELECT a.attrelid, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.base, NULL),
 			b.typtype::text, t.typcategory::text, EXISTS (SELECT FROM pg_catalog.pg_cast x WHERE x.castsource = b.base AND x.casttarget = 'text'::regtype AND x.oid >= 16384),
-			`+notNull+`, `+generated+`,
+			`+notNull(version)+`, `+generated+`,
 			coalesce((SELECT string_agg(pg_catalog.quote_ident(p.attname), ', ' ORDER BY p.attnum) FROM pg_catalog.pg_attribute p WHERE p.attnum > 0 AND NOT p.attisdropped
 				AND p.attrelid = CASE WHEN t.typtype = 'c' THEN t.typrelid WHEN t.typcategory = 'A' THEN (SELECT e.typrelid FROM pg_catalog.pg_type e WHERE e.oid = t.typelem) END), '')
 		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -250,18 +245,28 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 	return rows.Err()
 }
 
-func readKeys(ctx context.Context, tx pgx.Tx, byOID map[uint32]*table) error {
+// notNull returns the SQL of whether a column a holds no NULL.
+func notNull(version int) string {
+	if version < 180000 {
+		return "a.attnotnull"
+	}
+	// A NOT NULL constraint that is not yet validated sets attnotnull too.
+	return `(a.attnotnull AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
+		WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`
+}
+
+func readKeys(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*table) error {
 	rows, err := tx.Query(ctx, `SELECT i.indrelid, i.indisprimary, x.names, x.operators
 		FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
 			JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid,
-		LATERAL (SELECT array_agg(a.attname::text ORDER BY k.n) AS names, bool_and(a.attnotnull) AS not_null, count(*) AS n,
+		LATERAL (SELECT array_agg(a.attname::text ORDER BY k.n) AS names, bool_and(`+notNull(version)+`) AS not_null, count(*) AS n,
 				array_agg('OPERATOR(' || pg_catalog.quote_ident(opn.nspname) || '.' || op.oprname || ')' ORDER BY k.n) AS operators
 			FROM unnest(i.indkey::int2[], i.indclass::oid[]) WITH ORDINALITY k (att, class, n)
 			JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.att
 			JOIN pg_catalog.pg_opclass oc ON oc.oid = k.class
-			JOIN pg_catalog.pg_amop am ON am.amopfamily = oc.opcfamily AND am.amopstrategy = 3 AND am.amoplefttype = oc.opcintype AND am.amoprighttype = oc.opcintype
+			JOIN pg_catalog.pg_amop am ON am.amopfamily = oc.opcfamily AND am.amoplefttype = oc.opcintype AND am.amoprighttype = oc.opcintype
 			JOIN pg_catalog.pg_operator op ON op.oid = am.amopopr JOIN pg_catalog.pg_namespace opn ON opn.oid = op.oprnamespace
-			WHERE k.n <= i.indnkeyatts) x
+			WHERE k.n <= i.indnkeyatts AND CASE WHEN ic.relam = 403 THEN am.amopstrategy = 3 ELSE op.oprname = '=' END) x -- 403: btree; others are unique WITHOUT OVERLAPS
 		WHERE i.indisunique AND i.indisvalid AND i.indimmediate AND i.indpred IS NULL AND i.indexprs IS NULL
 			AND x.n = i.indnkeyatts AND x.not_null AND NOT n.nspname = ANY ($1)
 		ORDER BY i.indrelid, i.indisprimary DESC, array_length(x.names, 1), ic.relname`, internalSchemas)

@@ -37,7 +37,7 @@ func TestSurveyWhileTablesAreDropped(t *testing.T) {
 				err = readParts(ctx, tx, v.version, byOID)
 			}
 			if err == nil {
-				err = readKeys(ctx, tx, byOID)
+				err = readKeys(ctx, tx, v.version, byOID)
 			}
 			return err
 		}))
