@@ -191,6 +191,10 @@ func (f *fencer) confirm(ctx context.Context, provider string, edges []edge) ([]
 	if err != nil {
 		return nil, err
 	}
+	late, err := unseen(ctx, session, f.surveys[provider].commitTS)
+	if err != nil {
+		return nil, err
+	}
 	out := make([]FenceEdge, len(edges))
 	slots := make([]string, len(edges))
 	timeout := f.timeout
@@ -208,6 +212,9 @@ func (f *fencer) confirm(ctx context.Context, provider string, edges []edge) ([]
 		if err != nil {
 			return nil, err
 		}
+		if err := f.appear(ctx, provider, late); err != nil {
+			return nil, err
+		}
 		waiting := false
 		for i := range out {
 			e := &out[i]
@@ -219,6 +226,8 @@ func (f *fencer) confirm(ctx context.Context, provider string, edges []edge) ([]
 			switch {
 			case !ok:
 				e.Reason = fmt.Sprintf("the provider has no replication slot %s", slots[i])
+			case g.reached >= target && len(late) > 0:
+				e.Reason, waiting = invisible(late), true
 			case g.reached >= target:
 				e.Passed, e.Reason = true, ""
 			case !g.active:

@@ -63,6 +63,10 @@ func (f *fencer) replay(ctx context.Context, e *FenceEdge) error {
 	if err != nil {
 		return err
 	}
+	late, err := unseen(ctx, f.session(e.Provider), f.surveys[e.Provider].commitTS)
+	if err != nil {
+		return err
+	}
 	e.LSN = target.String()
 	timeout := f.timeout
 	if f.failed[[2]string{e.Provider, e.Subscriber}] {
@@ -71,11 +75,17 @@ func (f *fencer) replay(ctx context.Context, e *FenceEdge) error {
 	begin := time.Now()
 	for {
 		reached, err := replayed(ctx, f.session(e.Subscriber))
+		if err == nil {
+			err = f.appear(ctx, e.Provider, late)
+		}
 		e.Waited = time.Since(begin)
 		switch {
 		case err != nil:
 			return err
-		case reached >= target:
+		case reached >= target && len(late) > 0 && e.Waited > timeout:
+			e.Reason = invisible(late)
+			return nil
+		case reached >= target && len(late) == 0:
 			e.Passed, e.Reason = true, ""
 			return nil
 		case e.Waited > timeout:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -101,6 +102,7 @@ func TestSubscriberOnlyOfNativeReplication(t *testing.T) {
 		x := tableOf(t, run(t, compare.Request{Topology: top, Tables: []string{"letter"}}), "letter")
 		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts)
 	})
+	t.Run("a commit that waits for a synchronous standby", func(t *testing.T) { heldCommit(t, nodes, top) })
 	t.Run("a table that is still being copied", func(t *testing.T) {
 		execAll(t, nodes, "CREATE TABLE late (id int, v int, PRIMARY KEY (id, v)) PARTITION BY RANGE (id); CREATE TABLE late1 PARTITION OF late FOR VALUES FROM (0) TO (1000)")
 		execAll(t, nodes[:1], "INSERT INTO late SELECT g, g FROM generate_series(1, 100) g; ALTER PUBLICATION ref ADD TABLE late")
@@ -140,4 +142,44 @@ func TestMeshOfNativeReplication(t *testing.T) {
 	require.Equal(t, int64(0), x.Counts.Unverified+x.Counts.Volatile)
 	require.Equal(t, int64(1), x.Counts.Persistent)
 	require.Equal(t, []string{"500"}, x.Diffs[0].Key)
+	execAll(t, nodes[1:], "UPDATE product SET name = 'p500' WHERE id = 500")
+	t.Run("a commit that waits for a synchronous standby", func(t *testing.T) { heldCommit(t, nodes, top) })
+}
+
+// heldCommit has a commit wait on the first node, which the second has applied
+// meanwhile and nobody sees on the first.
+func heldCommit(t *testing.T, nodes []*lab.Node, top *schema.Topology) {
+	held, err := nodes[0].Connect(t.Context())
+	require.NoError(t, err)
+	defer func() { _ = held.Close(context.Background()) }()
+	let := func(sql string) {
+		execAll(t, nodes[:1], sql)
+		execAll(t, nodes[:1], "SELECT pg_reload_conf()")
+	}
+	defer let("ALTER SYSTEM RESET synchronous_standby_names")
+	let("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	var enough atomic.Bool
+	ended := make(chan error, 1)
+	go func() {
+		var err error
+		for err == nil && !enough.Load() { // the new setting takes a moment
+			_, err = held.Exec(t.Context(), "UPDATE product SET name = name || '+' WHERE id = 3; INSERT INTO product SELECT max(id) + 1, 'held' FROM product")
+		}
+		ended <- err
+	}()
+	require.Eventually(t, func() bool {
+		n, err := nodes[0].Scalar(t.Context(), "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event = 'SyncRep'")
+		return err == nil && n == "1"
+	}, time.Minute, 10*time.Millisecond)
+	enough.Store(true)
+	var x compare.Table
+	require.Eventually(t, func() bool {
+		x = tableOf(t, run(t, compare.Request{Topology: top, FenceTimeout: 200 * time.Millisecond}), "product")
+		return x.Counts.Suspect == 2
+	}, time.Minute, 50*time.Millisecond)
+	require.Equal(t, compare.Counts{Suspect: 2, Unverified: 2}, x.Counts, "%v", x.Diffs)
+	let("ALTER SYSTEM RESET synchronous_standby_names")
+	require.NoError(t, <-ended)
+	r := run(t, compare.Request{Topology: top})
+	require.Equal(t, compare.Match, r.Verdict, summary(r))
 }
