@@ -51,7 +51,16 @@ var settingsBreakers = map[string][]breakCase{
 		{"the history is hidden", "group", func(in *Input) {
 			node1(in).Conflicts[0].Total = nil
 			hide(in, "dc1n1", catalog.PartHistory)
-		}, []string{"unknown dc1n1"}}},
+		}, []string{"unknown dc1n1"}},
+		{"a part of the history is hidden, and empty", "group", func(in *Input) { hide(in, "dc1n1", catalog.PartHistory) }, []string{"unknown dc1n1"}},
+		{"a part of the history is hidden, and some is seen", "group", func(in *Input) {
+			*node1(in).Conflicts[0].Total = 3
+			hide(in, "dc1n1", catalog.PartHistory)
+		}, []string{"fail dc1n1"}},
+		{"hidden, and nothing is kept there", "group", func(in *Input) {
+			node1(in).Conflicts[0].ToTable, node1(in).Conflicts[0].Total = false, nil
+			hide(in, "dc1n1", catalog.PartHistory)
+		}, nil}},
 	"conflicts/nothing-skipped": {
 		{"skipped", "group", func(in *Input) { node1(in).Subscriptions[0].Skipped = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},
 		{"failed", "group", func(in *Input) { node1(in).Subscriptions[0].Errors = &one }, []string{"fail dc1n1: subscription dc1n2_to_dc1n1"}},

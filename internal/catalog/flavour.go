@@ -21,6 +21,7 @@ type flavour struct {
 	// optional are relations that later releases of the lines have and that the
 	// usual rights do not open; the role is granted those that are there.
 	optional []string
+	history  bool // it keeps conflicts in a relation, which a role of its own may read in full
 	// finish derives what takes several parts; nil when there is nothing.
 	finish func(f *Facts)
 }

@@ -7,5 +7,6 @@ var bdr37 = flavour{
 	detect:    bdrLine(BDR37, "3.7."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
 	optional:  []string{"bdr.node_log_config"},
+	history:   true,
 	finish:    bdrFinish,
 }

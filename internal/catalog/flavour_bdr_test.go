@@ -243,6 +243,15 @@ func TestGroupFlavours(t *testing.T) {
 			require.Equal(t, all.Raft, some.Raft)
 			require.Equal(t, all.Sets, some.Sets)
 			require.Equal(t, all.Conflicts, some.Conflicts)
+			if line.flavour != catalog.BDR36 { // which keeps no conflicts, and has no role for them
+				require.Contains(t, sql, `GRANT bdr_read_all_conflicts TO "just_enough";`)
+				require.NoError(t, one.Exec(ctx, "REVOKE bdr_read_all_conflicts FROM just_enough"))
+				partly := catalog.Read(ctx, planOf(as("just_enough"), one), catalog.Settings{}).Nodes["dc1n1"].Facts
+				require.Equal(t, all.Conflicts, partly.Conflicts, "what it sees is read all the same")
+				require.Contains(t, partly.Gap(catalog.PartHistory).Remedy, "GRANT bdr_read_all_conflicts")
+			} else {
+				require.NotContains(t, sql, "bdr_read_all_conflicts")
+			}
 
 			none := catalog.Read(ctx, planOf(as("nobody_special"), one), catalog.Settings{}).Nodes["dc1n1"].Facts
 			require.Equal(t, line.flavour, none.Flavour)

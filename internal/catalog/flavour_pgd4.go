@@ -8,5 +8,6 @@ var pgd4 = flavour{
 	detect:    bdrLine(PGD4, "4."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
 	optional:  []string{"bdr.node_log_config"},
+	history:   true,
 	finish:    bdrFinish,
 }

@@ -8,5 +8,6 @@ var pgd5 = flavour{
 	detect:    bdrLine(PGD5, "5."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
 	optional:  []string{"bdr.node_log_config", "bdr.stat_raft_state", "bdr.sync_node_requests_summary"},
+	history:   true,
 	finish:    bdrFinish,
 }

@@ -8,5 +8,6 @@ var pgd6 = flavour{
 	detect:    bdrLine(PGD6, "6."),
 	queries:   func(p *probe, _ Flavour) []query { return append(bdrCommon(p), bdrSetsQuery(bdrLocalSets, bdrTables)) },
 	optional:  []string{"bdr.node_log_config", "bdr.stat_raft_state", "bdr.sync_node_requests_summary", "bdr.parted_origin_catchup_info", "bdr.subscription_error_status"},
+	history:   true,
 	finish:    bdrFinish,
 }

@@ -20,7 +20,10 @@ func Grants(name Flavour, role string) (string, error) {
 		}
 		return "", fmt.Errorf("flavour %q is not known: expected one of %s", name, strings.Join(known, ", "))
 	}
-	p := &probe{VersionNum: 150000}
+	p := &probe{VersionNum: 150000, Relations: map[string][]string{}}
+	if flavours[i].history {
+		p.Relations["bdr.conflict_history_summary"], p.Relations["bdr.node_log_config"] = nil, nil
+	}
 	var statements, optional, where []string
 	for _, relation := range flavours[i].optional {
 		where = append(where, "GRANT SELECT ON "+relation+" TO %s")

@@ -29,6 +29,9 @@ type query struct {
 	// member is a predefined role without which the server hides columns rather
 	// than refusing: the query is not even tried without it.
 	member string
+	// sees is a predefined role without which the server hides rows: what the query
+	// gives is then a part of what there is, which is a gap beside it.
+	sees string
 	// missing says why the statement cannot be run on this server at all, "" when
 	// it can; remedy how to change that.
 	missing func(p *probe) (why, remedy string)
@@ -63,6 +66,9 @@ func run(ctx context.Context, s *cluster.Session, p *probe, queries []query, f *
 		if gap := q.hopeless(p); gap != nil {
 			f.Gaps = append(f.Gaps, *gap)
 			continue
+		}
+		if gap := q.hidden(p, q.sees); gap != nil {
+			f.Gaps = append(f.Gaps, *gap)
 		}
 		sent = append(sent, q)
 		send("SAVEPOINT part")
@@ -136,11 +142,17 @@ func (q query) hopeless(p *probe) *Failure {
 			return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: reason, Detail: why, Remedy: remedy}
 		}
 	}
-	if q.member != "" && !p.Superuser && !p.Member[q.member] {
-		return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: string(cluster.Denied),
-			Detail: fmt.Sprintf("role %s is no member of %s, so the server hides what is asked for", p.User, q.member), Remedy: grant(q.grants, p.User)}
+	return q.hidden(p, q.member)
+}
+
+// hidden tells that the server hides what is asked for from those who are no
+// members of a role; nil without one.
+func (q query) hidden(p *probe, role string) *Failure {
+	if role == "" || p.Superuser || p.Member[role] {
+		return nil
 	}
-	return nil
+	return &Failure{Part: q.part, Attempted: "read " + q.what, Reason: string(cluster.Denied),
+		Detail: fmt.Sprintf("role %s is no member of %s, so the server hides what is asked for", p.User, role), Remedy: grant(q.grants, p.User)}
 }
 
 // failure turns what a query ended with into a gap.
