@@ -13,7 +13,15 @@ import (
 // well: a key becomes a digest of itself and the run, by which the keys of one
 // report can be told apart and a known key can be found again. So are they taken
 // out of what is said of tables. Verdicts, counts and hashes stay.
+//
+// What was taken out before stays so: of a report that says it is without its keys
+// they are left as they are. By their looks nothing is told, since a row's own key may
+// look like a digest.
 func (r *Report) Redact(what Redaction) {
+	without := r.Redacted == RedactAll
+	if r.Redacted == RedactAll || r.Redacted == RedactValues && what == RedactNone {
+		what = r.Redacted
+	}
 	if what == RedactNone || r.Comparison == nil {
 		return
 	}
@@ -28,8 +36,8 @@ func (r *Report) Redact(what Redaction) {
 				versions[k] = v
 			}
 			d.Versions = versions
-			if what == RedactAll {
-				d.Key = hidden(r.RunID, d.Key) // those of an earlier report stay as they are
+			if what == RedactAll && !without {
+				d.Key = hidden(r.RunID, d.Key)
 			}
 			diffs[j] = d
 		}
@@ -47,10 +55,6 @@ func (r *Report) Redact(what Redaction) {
 func hidden(run string, key []string) []string {
 	out := make([]string, len(key))
 	for i, k := range key {
-		if hiddenKey.MatchString(k) {
-			out[i] = k
-			continue
-		}
 		sum := sha256.Sum256([]byte(run + "\x00" + k))
 		out[i] = "hidden:" + hex.EncodeToString(sum[:6])
 	}
@@ -58,8 +62,6 @@ func hidden(run string, key []string) []string {
 }
 
 var (
-	hiddenKey = regexp.MustCompile(`^hidden:[0-9a-f]{12}$`)
-
 	// A server's message about a value (SQLSTATE class 22) or a constraint (23) quotes it.
 	quoting = regexp.MustCompile(`(?s)(ERROR|FATAL): .*? \(SQLSTATE (2[23][0-9A-Z]{3})\)`)
 
@@ -81,7 +83,8 @@ func said(texts []string, what Redaction) []string {
 }
 
 // RedactAs takes out of a report what is asked for, and at least what an
-// earlier report, from which its rows came, was already without.
+// earlier report was already without. Its keys were read anew; of a report that
+// shows the earlier one's own rows, set Redacted to the earlier one's and call Redact.
 func (r *Report) RedactAs(earlier *Report, what Redaction) {
 	switch {
 	case earlier.Redacted == RedactAll:

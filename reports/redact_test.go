@@ -48,8 +48,25 @@ func TestRedactionLeavesNothing(t *testing.T) {
 	again := report()
 	again.RedactAs(r, reports.RedactNone)
 	require.NotContains(t, text(again), "the-key")
-	same := report()
-	same.Comparison.Tables[0].Diffs[0].Key = r.Comparison.Tables[0].Diffs[0].Key
-	same.RedactAs(r, reports.RedactNone)
-	require.Equal(t, r.Comparison.Tables[0].Diffs[0].Key, same.Comparison.Tables[0].Diffs[0].Key)
+
+	// The earlier one's own rows stay as they are, however often.
+	keys := func(r *reports.Report) []string { return r.Comparison.Tables[0].Diffs[0].Key }
+	for _, what := range []reports.Redaction{reports.RedactNone, reports.RedactValues, reports.RedactAll} {
+		same := report()
+		same.RunID, same.Redacted = "another", r.Redacted
+		same.Comparison.Tables[0].Diffs[0].Key = keys(r)
+		same.Redact(what)
+		require.Equal(t, keys(r), keys(same))
+		require.Equal(t, reports.RedactAll, same.Redacted)
+		require.NotContains(t, text(same), "the-value")
+	}
+
+	// A key that looks like one that was taken out is a key all the same.
+	looks := report()
+	looks.Comparison.Tables[0].Diffs[0].Key = []string{"hidden:0123456789ab"}
+	looks.Redact(reports.RedactAll)
+	require.NotContains(t, text(looks), "0123456789ab\"")
+	once := keys(looks)
+	looks.Redact(reports.RedactAll)
+	require.Equal(t, once, keys(looks))
 }

@@ -131,7 +131,8 @@ func runDecide(ctx context.Context, a *app, o againOptions) error {
 	in.Notes = []string{fmt.Sprintf("no node was asked: this is the evidence of run %s, which ended at %s, decided by %s instead of %s",
 		earlier.RunID, earlier.Finished.UTC().Format(time.RFC3339), earlier.Comparison.Policy, before)}
 	r := reports.New("decide", in)
-	r.RedactAs(earlier, redact)
+	r.Redacted = earlier.Redacted // its rows are the earlier one's
+	r.Redact(redact)
 	return a.publishRows(r, o.export)
 }
 
