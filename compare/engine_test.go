@@ -13,6 +13,7 @@ import (
 	"github.com/pgconcord/pgconcord/compare"
 	"github.com/pgconcord/pgconcord/internal/cluster"
 	"github.com/pgconcord/pgconcord/internal/lab"
+	"github.com/pgconcord/pgconcord/schema"
 )
 
 const pagesOfMoves = `DROP TABLE IF EXISTS moves; CREATE TABLE moves (id int PRIMARY KEY, v text, pad text);
@@ -239,6 +240,31 @@ func TestSeveralSnapshots(t *testing.T) {
 		r := run(t, req)
 		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
 		require.Contains(t, fmt.Sprint(r.Tables[0].Reasons), "node n2")
+	})
+	t.Run("stopped beside a server that does not answer", func(t *testing.T) {
+		execAll(t, nodes, pagesOfMoves)
+		wire := newWire(t, nodes[1].Port)
+		req := request(1)
+		req.Topology.Nodes["n2"] = schema.Node{DSN: wire.dsn()}
+		req.Settings = cluster.Settings{ConnectTimeout: time.Second, StatementTimeout: 10 * time.Minute}
+		ctx, cancel := context.WithCancel(t.Context())
+		req.Progress = func(e compare.Event) {
+			if e.Phase == "scan" && e.Node == "n2" {
+				wire.swallow("COMMIT")
+				cancel()
+			}
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := compare.Run(ctx, req)
+			ended <- err
+		}()
+		select {
+		case err := <-ended:
+			require.ErrorIs(t, err, context.Canceled)
+		case <-time.After(time.Minute):
+			require.Fail(t, "it waits for the server as long as a statement may take")
+		}
 	})
 	t.Run("a statement timeout", func(t *testing.T) {
 		execAll(t, nodes, pagesOfMoves)

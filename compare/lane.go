@@ -178,7 +178,8 @@ func (l *lane) end() {
 		return
 	}
 	l.open = false
-	ctx, cancel := l.session.Deadline(context.Background())
+	// That is no work for a server, and whoever stops the run waits for it.
+	ctx, cancel := context.WithTimeout(context.Background(), l.session.Settings.ConnectTimeout)
 	defer cancel()
 	if _, err := l.session.Conn.Exec(ctx, "COMMIT"); err != nil {
 		l.session.Close() // a session that cannot even do that is of no use

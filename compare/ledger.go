@@ -21,6 +21,8 @@ type Ledger struct {
 	file   *os.File
 	synced time.Time
 	dirty  bool
+	size   int64                    // of its whole lines
+	broken error                    // why nothing can be added any more
 	tables map[string]Table         // finished, by label
 	plans  map[string]planRecord    // by label, of tables that are not
 	read   map[string][]chunkRecord // by label and node
@@ -163,8 +165,7 @@ func (l *Ledger) append(kind string, v any) error {
 		b, err = json.Marshal(x)
 	}
 	if err == nil {
-		_, err = l.file.Write(append(b, '\n'))
-		l.dirty = true
+		err = l.write(append(b, '\n'))
 	}
 	if err == nil && time.Since(l.synced) > syncEvery {
 		err = l.sync()
@@ -173,6 +174,23 @@ func (l *Ledger) append(kind string, v any) error {
 		return fmt.Errorf("write the ledger: %w", err)
 	}
 	return nil
+}
+
+// write adds a line. What a full disk has of one is taken off, or the next line
+// would be part of it when there is room again.
+func (l *Ledger) write(text []byte) error {
+	if l.broken != nil {
+		return l.broken
+	}
+	l.dirty = true
+	n, err := l.file.Write(text)
+	switch {
+	case err == nil:
+		l.size += int64(n)
+	case n > 0 && l.file.Truncate(l.size) != nil:
+		l.broken = err
+	}
+	return err
 }
 
 func (l *Ledger) sync() error {

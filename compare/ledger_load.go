@@ -68,6 +68,7 @@ func (l *Ledger) load(want header) error {
 		}
 		return l.append("header", want) // it was ended before its first line was whole
 	}
+	l.size = whole
 	return l.file.Truncate(whole)
 }
 

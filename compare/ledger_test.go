@@ -34,6 +34,8 @@ func TestLedger(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1+3*(1+2+1), bytes.Count(lines, []byte("\n")), "settings; a plan, two chunks and a result for each table")
 
+	t.Run("a full disk", func(t *testing.T) { fullDisk(t, req) })
+
 	other := req
 	other.Where = "id > 0"
 	_, err = open(other, true)
