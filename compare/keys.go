@@ -121,9 +121,11 @@ func (k AskedKey) order(key []string) (places []int, ok bool) {
 var digestText = regexp.MustCompile(`^[0-9a-f]{1,16}(\.[0-9a-f]{1,16})*$`)
 
 // readKeys turns asked keys into those that the server writes, without doubles,
-// and counts those that were written otherwise. What is no key of the table is a
-// [*RequestError].
-func (r *run) readKeys(ctx context.Context, t *task, s *shape, nodes []string, m method, asked []AskedKey) (keys [][]string, rewritten int, err error) {
+// and counts those that were written otherwise. Where a key column has another type
+// on another node a key may be written in several ways: others are such ways, each to
+// be read only if some node has it. What no node takes for a key of the table is a
+// [*RequestError], as the first node sees it.
+func (r *run) readKeys(ctx context.Context, t *task, s *shape, nodes []string, m method, asked []AskedKey) (keys, others [][]string, rewritten int, err error) {
 	var wrong problems
 	given := make([][]string, 0, len(asked))
 	places := make([][]int, 0, len(asked))
@@ -145,34 +147,90 @@ func (r *run) readKeys(ctx context.Context, t *task, s *shape, nodes []string, m
 			given, places, from = append(given, values), append(places, p), append(from, k)
 		}
 	}
-	canonical := make([][]string, len(given))
-	for i := range given {
-		canonical[i] = slices.Clone(given[i])
-	}
-	q := newStatements(t, r.surveys[nodes[0]], s, m, r.req.Mode, "", buckets{count: 1})
-	for c := range s.key {
-		err := r.readTexts(ctx, nodes[0], q, c, given, canonical, 0, len(given), func(i int, why string) {
-			wrong.add(from[i].at(places[i][c]), "%s (column %s of the key of %s.%s)", why, s.key[c].name, t.schema, t.name)
-		})
+	var first []refusal                     // of the first node
+	forms := make([][][]string, len(given)) // of each, as the nodes write it
+	read := map[string]bool{}               // by the types of the key's columns
+	for n, node := range nodes {
+		q := newStatements(t, r.surveys[node], s, m, r.req.Mode, "", buckets{count: 1})
+		types := strings.Join(q.types, sep)
+		var todo []int // types of one name may still differ in what they take
+		for i := range given {
+			if !read[types] || len(forms[i]) == 0 {
+				todo = append(todo, i)
+			}
+		}
+		read[types] = true
+		texts, refused, err := r.keyForms(ctx, node, q, given, todo)
 		if err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
+		}
+		for at, i := range todo {
+			switch {
+			case len(refused[at]) == 0:
+				if !slices.ContainsFunc(forms[i], func(f []string) bool { return slices.Equal(f, texts[at]) }) {
+					forms[i] = append(forms[i], texts[at])
+				}
+			case n == 0:
+				for _, x := range refused[at] {
+					first = append(first, refusal{i, x.column, x.why})
+				}
+			}
+		}
+	}
+	for _, x := range first {
+		if len(forms[x.key]) == 0 {
+			wrong.add(from[x.key].at(places[x.key][x.column]), "%s (column %s of the key of %s.%s)", x.why, s.key[x.column].name, t.schema, t.name)
 		}
 	}
 	if err := wrong.err(); err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	seen := map[string]bool{}
-	for i, k := range canonical {
-		if seen[strings.Join(k, sep)] {
+	for i, f := range forms {
+		if seen[strings.Join(f[0], sep)] {
 			continue
 		}
-		seen[strings.Join(k, sep)] = true
-		keys = append(keys, k)
-		if !slices.Equal(k, given[i]) {
+		seen[strings.Join(f[0], sep)] = true
+		keys = append(keys, f[0])
+		if !slices.Equal(f[0], given[i]) {
 			rewritten++
 		}
 	}
-	return keys, rewritten, nil
+	for _, f := range forms {
+		for _, k := range f[1:] {
+			if !seen[strings.Join(k, sep)] {
+				seen[strings.Join(k, sep)] = true
+				others = append(others, k)
+			}
+		}
+	}
+	return keys, others, rewritten, nil
+}
+
+// refusal is why a node does not take a text for a key's column.
+type refusal struct {
+	key, column int
+	why         string
+}
+
+// keyForms returns how a node writes some of the given keys, and why it does not
+// take them.
+func (r *run) keyForms(ctx context.Context, node string, q statements, given [][]string, some []int) (texts [][]string, refused [][]refusal, err error) {
+	chosen := make([][]string, len(some))
+	for at, i := range some {
+		chosen[at] = given[i]
+		texts = append(texts, slices.Clone(given[i]))
+	}
+	refused = make([][]refusal, len(some))
+	for c := range q.shape.key {
+		err := r.readTexts(ctx, node, q, c, chosen, texts, 0, len(some), func(at int, why string) {
+			refused[at] = append(refused[at], refusal{at, c, why})
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return texts, refused, nil
 }
 
 func keyColumns(s *shape) string {

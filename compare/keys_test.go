@@ -94,6 +94,41 @@ func askedKeys(t *testing.T, nodes []*lab.Node) {
 		require.NoError(t, err)
 		require.Equal(t, []string{"public.num(3) changed "}, found(r, compare.Persistent), summary(r))
 	})
+	// What a key is one node alone may know: where its column has another type there, or
+	// its enum another label.
+	t.Run("keys that another node alone can hold", func(t *testing.T) {
+		for i, c := range []struct {
+			here, there   string
+			onlyThere     string
+			asked, listed string
+		}{
+			{"int", "bigint", "99999999999", "99999999999", "99999999999"}, {"bigint", "int", "5", "5", "5"}, {"int", "text", "007", "007", "007"}, {"text", "int", "7", "007", "7"},
+			{"mood", "mood", "sad", "sad", "sad"}, {"int", "text", "many", "many", "many"},
+		} {
+			table := fmt.Sprintf("wide%d", i)
+			if i == 4 {
+				execAll(t, nodes[:1], "CREATE TYPE mood AS ENUM ('fine')")
+				execAll(t, nodes[1:], "CREATE TYPE mood AS ENUM ('fine', 'sad')")
+			}
+			execAll(t, nodes[:1], fmt.Sprintf("CREATE TABLE %s (id %s PRIMARY KEY)", table, c.here))
+			execAll(t, nodes[1:], fmt.Sprintf("CREATE TABLE %[1]s (id %[2]s PRIMARY KEY); INSERT INTO %[1]s VALUES ('%[3]s')", table, c.there, c.onlyThere))
+			only := req
+			only.Tables = []string{table}
+			r, err := compare.Recheck(t.Context(), only, run(t, only), []compare.AskedKey{key(table, c.asked)})
+			require.NoError(t, err, c)
+			require.Equal(t, []string{"public." + table + "(" + c.listed + ") missing "}, found(r, compare.Persistent), "%v: %s", c, summary(r))
+			require.Equal(t, "1 key asked for", r.Tables[0].Scope, c)
+		}
+		only := req
+		only.Tables = []string{"wide4"}
+		_, err := compare.Recheck(t.Context(), only, run(t, only), []compare.AskedKey{key("wide4", "glad")})
+		require.ErrorContains(t, err, `invalid input value for enum public.mood: "glad" (column id of the key of public.wide4)`)
+		only.Tables = []string{"wide2"}
+		r, err := compare.Recheck(t.Context(), only, run(t, only), []compare.AskedKey{key("wide2", "008")})
+		require.NoError(t, err)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+		require.Contains(t, fmt.Sprint(r.Tables[0].Notes), "1 of the keys on none of the nodes")
+	})
 	t.Run("rows without a key by their digest", func(t *testing.T) {
 		digest := tableOf(t, first, "sack").Diffs[0].Key[0]
 		r, err := compare.Recheck(t.Context(), req, first, []compare.AskedKey{{Table: "sack", Columns: []string{"row_digest"}, Values: []string{digest}}})

@@ -151,7 +151,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 		return errors.New("rows without a key are told by their digest, and the types of their columns, which of them may be NULL, or how a digest is made are not what they were: compare the table anew")
 	}
 	out.Digest = m.name
-	var keys [][]string
+	var keys, others [][]string
 	for _, d := range old.Diffs {
 		keys = append(keys, d.Key)
 	}
@@ -162,7 +162,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 			listed[strings.Join(k, sep)] = true
 		}
 		var rewritten int
-		if keys, rewritten, err = r.readKeys(ctx, t, s, nodes, m, asked); err != nil {
+		if keys, others, rewritten, err = r.readKeys(ctx, t, s, nodes, m, asked); err != nil {
 			return err
 		}
 		among := 0
@@ -179,7 +179,7 @@ func (r *run) reread(ctx context.Context, t *task, s *shape, nodes []string, old
 			out.Notes = append(out.Notes, fmt.Sprintf("%d of the keys written otherwise than the server writes them", rewritten))
 		}
 	}
-	keys, added, err := r.asHeld(ctx, t, s, nodes, m, keys, !named)
+	keys, added, err := r.asHeld(ctx, t, s, nodes, m, keys, others, !named)
 	if err != nil {
 		return err
 	}

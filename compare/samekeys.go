@@ -62,18 +62,21 @@ func markOtherForms(ctx context.Context, tx pgx.Tx, q statements, keys [][]strin
 	return err
 }
 
-// asHeld adds to keys those that some node holds and takes as equal. A key that no
-// node holds as it is written makes way for them when it need not stay. It counts
-// what it added.
-func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m method, keys [][]string, stay bool) (out [][]string, added int, err error) {
+// asHeld adds to keys those that some node holds and takes as equal, and those of
+// others that some node holds. A key that no node holds as it is written makes way for
+// them when it need not stay. It counts what it added.
+func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m method, keys, others [][]string, stay bool) (out [][]string, added int, err error) {
 	if len(s.key) == 0 {
 		return keys, 0, nil
 	}
-	listed := map[string]bool{}
+	listed, other := map[string]bool{}, map[string]bool{}
 	for _, k := range keys {
 		listed[strings.Join(k, sep)] = true
 	}
-	for batch := range slices.Chunk(keys, recheckBatch) {
+	for _, k := range others {
+		other[strings.Join(k, sep)] = true
+	}
+	for batch := range slices.Chunk(slices.Concat(keys, others), recheckBatch) {
 		held := map[string][][]string{}
 		for _, n := range nodes {
 			q := r.statements(t, s, n, m, buckets{count: 1})
@@ -105,7 +108,7 @@ func (r *run) asHeld(ctx context.Context, t *task, s *shape, nodes []string, m m
 		for _, k := range batch {
 			held := held[strings.Join(k, sep)]
 			same := func(h []string) bool { return slices.Equal(h, k) }
-			if stay || len(held) == 0 || slices.ContainsFunc(held, same) {
+			if !other[strings.Join(k, sep)] && (stay || len(held) == 0 || slices.ContainsFunc(held, same)) {
 				out = append(out, k)
 			}
 			for _, h := range held {
