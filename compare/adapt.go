@@ -44,7 +44,8 @@ func (d *detection) adapt(p *piece, part Range, out Output) {
 	}
 	target := min(chunkTarget, d.r.req.Settings.StatementTimeout/4)
 	took := max(out.Took, time.Millisecond)
-	next := max(min(1024, step), min(step*4, max(step/2, int64(float64(step)*float64(target)/float64(took)))))
+	wanted := min(4, max(0.5, float64(target)/float64(took))) * float64(step)
+	next := max(min(1024, step), int64(min(wanted, 1<<62))) // keys may lie that far apart
 	if rate := d.r.req.MaxRate; rate > 0 && out.Rows > 0 {
 		// Waits between chunks are short ones, so that the session is not ended for idleness.
 		next = min(next, max(1, int64(float64(step)*float64(rate)*5/float64(out.Rows))))

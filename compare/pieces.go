@@ -113,7 +113,10 @@ func (p *piece) length(r Range) int64 {
 	if r.By == byKeys {
 		from = max(from, p.min)
 	}
-	return max(to-from, 0)
+	if n := to - from; n >= 0 || to < from {
+		return max(n, 0)
+	}
+	return math.MaxInt64 // of keys from one end of their type to the other
 }
 
 // tiles reports whether ranges are a whole, without gaps and without overlaps.

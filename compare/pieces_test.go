@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -88,4 +89,20 @@ func TestSumsOfDigests(t *testing.T) {
 	}
 	_, err = decodeParts(append(b, 0))
 	require.Error(t, err)
+}
+
+// Keys may be anywhere in their type, and chunks of them as large as half of it.
+func TestChunksOfFarKeys(t *testing.T) {
+	p := &piece{by: byKeys, min: math.MinInt64, max: math.MaxInt64}
+	require.Equal(t, int64(math.MaxInt64), p.length(p.whole()))
+	require.Equal(t, int64(0), (&piece{by: byKeys, min: 5, max: 3}).length(p.whole()))
+	d := &detection{r: &run{}, steps: map[string]int64{byKeys: 1 << 40}}
+	d.r.req.Settings.StatementTimeout = time.Minute
+	chunks := 0
+	for rest := []Range{p.whole()}; len(rest) > 0; chunks++ {
+		var part Range
+		part, rest = p.cut(rest[0], d.steps[byKeys])
+		d.adapt(p, part, Output{Took: time.Millisecond})
+	}
+	require.Less(t, chunks, 25, "they grow as long as they take no time")
 }
