@@ -51,6 +51,7 @@ func TestNoWrongMatch(t *testing.T) {
 			{"jsonb", `'{"a":1}'`, "'null'", "'[]'"},
 			{"inet", "'10.0.0.1'", "'10.0.0.1/8'", "'::1'"},
 			{"int4range", "'[1,5)'", "'empty'", "'(,)'"},
+			{"regproc", "'abs(integer)'::regprocedure", "'abs(real)'::regprocedure", "'now'"},
 		} {
 			table := fmt.Sprintf("key%d", i)
 			execAll(t, nodes, fmt.Sprintf("CREATE TABLE %[1]s (k %[2]s PRIMARY KEY, v int); INSERT INTO %[1]s SELECT k, 1 FROM (VALUES (%[3]s::%[2]s), (%[4]s), (%[5]s)) v (k) WHERE k IS NOT NULL", table, c.typ, c.a, c.b, c.c))

@@ -150,6 +150,8 @@ func textOf(c compared, mode Mode) string {
 		return "CASE WHEN octet_length(" + x + ") < " + bigBytes + " THEN " + written(c, x) + " ELSE 'sha256:' || encode(sha256(" + x + "), 'hex') END"
 	case `"char"`:
 		return output(x + "::int4") // its text differs between majors
+	case "regproc", "regproc[]", "regoper", "regoper[]": // the name alone may be that of several
+		return output(x + "::" + withArguments.Replace(c.base))
 	case "character", "inet", "cidr", "xml", "":
 		// The cast would drop trailing blanks, keep the encoding that an xml declares and
 		// replication takes away, or is not the same for all types.
@@ -157,6 +159,10 @@ func textOf(c compared, mode Mode) string {
 	}
 	return written(c, x)
 }
+
+// withArguments turns a type of functions' or operators' names into that of their
+// names with the types of their arguments.
+var withArguments = strings.NewReplacer("regproc", "regprocedure", "regoper", "regoperator")
 
 // written is the text of the type's output function. A cast to text may be
 // somebody's, whatever the type, and give whatever it likes: it serves for the

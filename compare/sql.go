@@ -69,7 +69,8 @@ func newStatements(t *task, v *survey, s *shape, m method, mode Mode, where stri
 
 // castable returns what a key column's text is cast to, so that it is the key
 // again: a plain "character" or "bit" would be cut to a length of one, and the
-// text of "char" is its number unless the nodes differ in the type.
+// text of "char" is its number, and that of a regproc has its arguments, unless the
+// nodes differ in the type.
 func castable(base, shared string) string {
 	element, array := strings.CutSuffix(base, "[]")
 	suffix := ""
@@ -83,6 +84,8 @@ func castable(base, shared string) string {
 		return `pg_catalog."bit"` + suffix
 	case shared == `"char"`:
 		return `int4::"char"`
+	case shared != "" && (element == "regproc" || element == "regoper"):
+		return withArguments.Replace(base) + "::" + base
 	}
 	return base
 }
