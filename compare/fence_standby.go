@@ -16,14 +16,18 @@ import (
 // then the standby until it has replayed what the primary had written.
 
 // primary returns the node that a standby streams from, "" when it is not among
-// those that answered.
-func (f *fencer) primary(standby string) string {
+// those that answered, or when that cannot be told: a node that was a standby of
+// another once and was promoted has the other's system, and a timeline of its own.
+func (f *fencer) primary(standby string) (found string) {
 	for _, name := range slices.Sorted(maps.Keys(f.surveys)) {
-		if v, s := f.surveys[name], f.surveys[standby]; !v.inRecovery && v.system != "" && v.system == s.system && v.database == s.database {
-			return name
+		if v, s := f.surveys[name], f.surveys[standby]; !v.inRecovery && v.system != "" && v.system == s.system && v.timeline == s.timeline && v.database == s.database {
+			if found != "" {
+				return ""
+			}
+			found = name
 		}
 	}
-	return ""
+	return found
 }
 
 // fed returns the nodes that subscriptions feed: those compared, with primaries
@@ -49,7 +53,7 @@ func (f *fencer) replays(ctx context.Context, compared []string) (out []FenceEdg
 		}
 		e := FenceEdge{Provider: f.primary(s), Subscriber: s}
 		if e.Provider == "" {
-			e.Reason = "it is a standby, and its primary, which could be asked for its WAL position, is not among the nodes of the plan that answered"
+			e.Reason = "it is a standby, and its primary, which could be asked for its WAL position, is not among the nodes of the plan that answered, or cannot be told from others of its system and timeline"
 		} else if err := f.replay(ctx, &e); err != nil {
 			return nil, err
 		}

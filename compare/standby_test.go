@@ -111,6 +111,26 @@ func TestStandby(t *testing.T) {
 		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
 		require.Contains(t, summary(r), "its primary")
 	})
+	t.Run("its primary was a standby once", func(t *testing.T) {
+		promoted, err := primary.Standby(t.Context(), "n3")
+		require.NoError(t, err)
+		require.NoError(t, promoted.Exec(t.Context(), "SELECT pg_promote()"))
+		its, err := promoted.Standby(t.Context(), "n4")
+		require.NoError(t, err)
+		require.NoError(t, its.Exec(t.Context(), "SELECT pg_wal_replay_pause()"))
+		execAll(t, []*lab.Node{promoted}, "UPDATE moves SET v = 'on its way' WHERE id = 7")
+		req := req
+		req.FenceTimeout = 200 * time.Millisecond
+		req.Topology = &schema.Topology{Nodes: map[string]schema.Node{"n1": top.Nodes["n1"], "n3": {DSN: promoted.ReaderDSN()}, "n4": {DSN: its.ReaderDSN()}}}
+		req.Topology.Reference.Replicas = []string{"n3", "n4"}
+		r := run(t, req)
+		require.Equal(t, compare.Counts{Suspect: 1, Unverified: 1}, tableOf(t, r, "moves").Counts, summary(r))
+		require.Contains(t, summary(r), "not replayed within")
+		require.NoError(t, its.Exec(t.Context(), "SELECT pg_wal_replay_resume()"))
+		req.FenceTimeout = time.Minute
+		r = run(t, req)
+		require.Equal(t, compare.Match, r.Verdict, summary(r))
+	})
 	t.Run("a conflict with recovery", func(t *testing.T) {
 		execAll(t, nodes, pagesOfMoves+"; GRANT SELECT ON moves TO pgconcord")
 		caughtUp()

@@ -18,6 +18,7 @@ type survey struct {
 	encoding   string
 	inRecovery bool
 	system     string            // that a primary and its physical standbys share; "" when the role may not know
+	timeline   int64             // of the system: a standby that was promoted has another one than its primary; 0 when the role may not know
 	database   string            // of the system: another one of it may be another node
 	commitTS   bool              // track_commit_timestamp is on
 	relations  map[string]*table // keyed by schema.name as [qualified] writes it
@@ -99,8 +100,11 @@ func look(ctx context.Context, s *cluster.Session) (*survey, error) {
 	err := s.Read(ctx, "read the tables", func(ctx context.Context, tx pgx.Tx) error {
 		err := tx.QueryRow(ctx, `SELECT current_setting('server_version_num')::int, current_setting('server_encoding'), pg_is_in_recovery(),
 			current_setting('track_commit_timestamp') = 'on', current_database(),
-			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END`).
-			Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS, &v.database, &v.system)
+			CASE WHEN has_function_privilege('pg_control_system()', 'EXECUTE') THEN (SELECT system_identifier::text FROM pg_control_system()) ELSE '' END,
+			CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int8
+				WHEN has_function_privilege('pg_control_checkpoint()', 'EXECUTE') AND has_function_privilege('pg_control_recovery()', 'EXECUTE') THEN (SELECT greatest(c.timeline_id, r.min_recovery_end_timeline,
+					(SELECT received_tli FROM pg_stat_wal_receiver)) FROM pg_control_checkpoint() c, pg_control_recovery() r) ELSE 0 END`).
+			Scan(&v.version, &v.encoding, &v.inRecovery, &v.commitTS, &v.database, &v.system, &v.timeline)
 		if err != nil {
 			return err
 		}
