@@ -200,7 +200,9 @@ func Relaxations() []Relaxation {
 	}
 }
 
-func caseless(c compared) bool { return strings.HasSuffix(c.base, ".citext") && c.class == "b" }
+func caseless(c compared) bool {
+	return (c.base == "citext" || strings.HasSuffix(c.base, ".citext")) && c.class == "b"
+}
 
 func relaxed(c compared, x string) (string, bool) {
 	switch c.base {

@@ -57,6 +57,13 @@ func TestSchemas(t *testing.T) {
 			require.Equal(t, compare.Counts{Suspect: 2, Persistent: 2}, x.Counts, "%s: %v", mode, x.Reasons)
 		}
 	})
+	t.Run("an extension in the server's own schema", func(t *testing.T) {
+		execAll(t, nodes, "CREATE EXTENSION citext SCHEMA pg_catalog; CREATE EXTENSION hstore SCHEMA pg_catalog; CREATE TABLE cased (id citext PRIMARY KEY, v citext, h hstore); INSERT INTO cased VALUES ('a', 'x', 'a=>1'), ('b', 'y', 'b=>2')")
+		execAll(t, nodes[1:], "UPDATE cased SET v = 'X' WHERE id = 'a'; UPDATE cased SET h = 'b=>3' WHERE id = 'b'")
+		require.Equal(t, compare.Counts{Suspect: 2, Persistent: 2}, one(t, "cased", compare.Request{}).Counts)
+		x := one(t, "cased", compare.Request{Mode: compare.Value})
+		require.Equal(t, compare.Counts{Suspect: 1, Persistent: 1}, x.Counts, "case does not count: %v", x.Diffs)
+	})
 	t.Run("types of one name that are not of one kind", func(t *testing.T) {
 		execEach(t, nodes, func(i int) string {
 			return []string{"CREATE TYPE colour AS ENUM ('', 'red'); CREATE TABLE colours (id int PRIMARY KEY, v colour); INSERT INTO colours VALUES (1, '')",
