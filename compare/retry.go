@@ -88,14 +88,35 @@ func (r *run) mend(ctx context.Context, node string, failures int) error {
 		}
 		s, err := r.connect(ctx, node)
 		if err == nil {
+			err = stillItself(ctx, v, s)
+		}
+		if err == nil {
 			v.session.Close()
 			v.session = s
 			return nil
 		}
+		s.Close()
 		if failures >= maxAttempts {
 			return err
 		}
 	}
+}
+
+// stillItself fails when a standby answers where a primary was: behind an address
+// that leads to several servers it may lag behind that, and nothing waits for it.
+func stillItself(ctx context.Context, v *survey, s *cluster.Session) error {
+	if v.inRecovery {
+		return nil
+	}
+	const attempted = "see whether it is the server that it was"
+	ctx, cancel := s.Deadline(ctx)
+	defer cancel()
+	var recovering bool
+	err := s.Conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&recovering)
+	if err == nil && recovering {
+		err = errors.New("when it was connected to again a standby answered, and before it was none: how far that lags behind is not known")
+	}
+	return s.Wrap(attempted, err)
 }
 
 func (r *run) connect(ctx context.Context, node string) (*cluster.Session, error) {

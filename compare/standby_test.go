@@ -111,6 +111,25 @@ func TestStandby(t *testing.T) {
 		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
 		require.Contains(t, summary(r), "its primary")
 	})
+	t.Run("a standby answers in the place of its primary", func(t *testing.T) {
+		compare.SetRetryPause(t, time.Millisecond)
+		w := newWire(t, primary.Port)
+		req := req
+		req.Topology = &schema.Topology{Nodes: map[string]schema.Node{"n1": {DSN: w.dsn()}, "n2": top.Nodes["n2"]}, Reference: top.Reference}
+		var once sync.Once
+		req.Progress = func(e compare.Event) {
+			if e.Phase == "scan" && e.Node == "n1" {
+				once.Do(func() {
+					w.cut()
+					w.lead(standby.Port)
+					w.mend()
+				})
+			}
+		}
+		r := run(t, req)
+		require.Equal(t, compare.Incomplete, r.Verdict, summary(r))
+		require.Contains(t, summary(r), "a standby answered")
+	})
 	t.Run("its primary was a standby once", func(t *testing.T) {
 		promoted, err := primary.Standby(t.Context(), "n3")
 		require.NoError(t, err)

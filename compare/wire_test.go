@@ -42,7 +42,10 @@ func newWire(t *testing.T, port int) *wire {
 }
 
 func (w *wire) serve(client net.Conn) {
-	server, err := net.Dial("tcp4", w.target)
+	w.mu.Lock()
+	target := w.target
+	w.mu.Unlock()
+	server, err := net.Dial("tcp4", target)
 	w.mu.Lock()
 	if err != nil || w.down {
 		_ = client.Close()
@@ -93,6 +96,13 @@ func (w *wire) cut() {
 		_ = c.Close()
 	}
 	w.conns = nil
+}
+
+// lead makes the wire end at another server.
+func (w *wire) lead(port int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.target = fmt.Sprintf("127.0.0.1:%d", port)
 }
 
 func (w *wire) mend() {
