@@ -97,6 +97,20 @@ func archives(in *Input, a catalog.Archiver) {
 	node1(in).Archiver = &a
 }
 
+// hangs is an archiver that has had nothing to say for 20 minutes, or nearly so.
+func hangs(but func(*catalog.Archiver)) func(*Input) {
+	return func(in *Input) {
+		now, five := node1(in).ServerNow, int64(5)
+		a := catalog.Archiver{Configured: true, Waiting: &five, WaitingSince: new(now.Add(-20 * time.Minute)), LastArchived: new(now.Add(-20 * time.Minute)),
+			LastSegment: "000000020000000500000001", Current: "000000020000000500000007"}
+		if but != nil {
+			but(&a)
+		}
+		archives(in, a)
+		node1(in).Settings["wal_segment_size"] = "16MB"
+	}
+}
+
 // walBreakers are the cases of WAL on disk.
 var walBreakers = map[string][]breakCase{
 	"wal/disk-budget": {
@@ -130,6 +144,20 @@ var walBreakers = map[string][]breakCase{
 		{"none was tried, and none waits", "", func(in *Input) { archives(in, catalog.Archiver{Configured: true, Waiting: &zero}) }, nil},
 		{"nothing to archive with", "", func(in *Input) { archives(in, catalog.Archiver{Waiting: &one}) }, []string{"fail dc1n1"}},
 		{"nothing to archive with or for", "", func(in *Input) { archives(in, catalog.Archiver{Waiting: &zero}) }, nil},
+		{"hangs", "", hangs(nil), []string{"fail dc1n1"}},
+		{"hangs, over a boundary of 4 GB", "", hangs(func(a *catalog.Archiver) {
+			a.LastSegment, a.Current = "0000000200000004000000FE", "000000020000000500000004"
+		}), []string{"fail dc1n1"}},
+		{"some are behind", "", hangs(func(a *catalog.Archiver) { a.LastSegment = "000000020000000500000002" }), nil},
+		{"idle", "", hangs(func(a *catalog.Archiver) {
+			a.LastSegment, a.Waiting, a.WaitingSince = "000000020000000500000006", &zero, nil
+		}), nil},
+		{"slow, and goes on", "", hangs(func(a *catalog.Archiver) { *a.LastArchived = a.LastArchived.Add(10 * time.Minute) }), nil},
+		{"many at once after a rest", "", hangs(func(a *catalog.Archiver) { *a.WaitingSince = a.WaitingSince.Add(19 * time.Minute) }), nil},
+		{"after a switch of timelines", "", hangs(func(a *catalog.Archiver) { a.LastSegment = "000000010000000500000001" }), nil},
+		{"after a history file", "", hangs(func(a *catalog.Archiver) { a.LastSegment = "00000002.history" }), nil},
+		{"in recovery", "", hangs(func(a *catalog.Archiver) { a.Current = "" }), nil},
+		{"before PostgreSQL 12", "", hangs(func(a *catalog.Archiver) { a.Waiting, a.WaitingSince = nil, nil }), []string{"unknown dc1n1"}},
 		{"hidden", "", func(in *Input) { archives(in, catalog.Archiver{}); hide(in, "dc1n1", catalog.PartArchiver) }, []string{"unknown dc1n1"}},
 		{"old facts", "", func(in *Input) { archives(in, catalog.Archiver{}); node1(in).Archiver = nil }, []string{"unknown dc1n1"}},
 	},

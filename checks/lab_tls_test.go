@@ -89,6 +89,10 @@ func TestTLSOfAServer(t *testing.T) {
 		return slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "fail wal/archived n: archiving fails") })
 	}, time.Minute, 100*time.Millisecond, "%v", got)
 	has(got, "pass wal/disk-budget n: pg_wal takes ")
+	archiver := read(lab.Reader, "verify-full").Cluster.Nodes["n"].Facts.Archiver
+	require.Len(t, archiver.Current, 24)
+	require.Empty(t, archiver.LastSegment)
+	require.WithinDuration(t, time.Now(), *archiver.WaitingSince, 10*time.Minute)
 	require.NoError(t, n.Exec(t.Context(), "ALTER SYSTEM SET archive_command = ''"))
 	require.NoError(t, n.Exec(t.Context(), "ALTER SYSTEM SET ssl = off"))
 	require.NoError(t, n.Exec(t.Context(), "SELECT pg_stat_reset_shared('archiver'), pg_reload_conf()"))

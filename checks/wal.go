@@ -132,11 +132,12 @@ func (n node) walSetting(name string) (int64, bool) {
 // WALArchived: what archives WAL does so.
 var WALArchived = Check{
 	Name:  "wal/archived",
-	Title: "Where WAL is archived, the last attempt succeeded",
+	Title: "Where WAL is archived, the last attempt succeeded, and none hangs",
 	Why: "WAL that could not be archived stays on disk until it could, whatever max_slot_wal_keep_size says: the disk fills, and until " +
-		"then there is a gap in what a backup can be restored to.",
+		"then there is a gap in what a backup can be restored to. A command that hangs, on a network mount for one, has neither succeeded nor failed: " +
+		"it shows when more than 4 finished segments lie behind the one that was archived last, and that was, and one of them is ready since, more than 15 minutes ago.",
 	Remedy:   "See the server log for what the archive command says; mend its target, or switch archiving off where WAL is streamed to Barman.",
-	Source:   "PostgreSQL, Setting Up WAL Archiving; pg_stat_archiver",
+	Source:   "PostgreSQL, Setting Up WAL Archiving; pg_stat_archiver; pg_walfile_name()",
 	Severity: schema.Warning,
 	Needs:    NeedsFacts,
 	Subjects: allNodes,
@@ -144,7 +145,7 @@ var WALArchived = Check{
 }
 
 func walArchived(n node) []Finding {
-	const how, expected = "pg_stat_archiver, pg_ls_archive_statusdir()", "the last attempt to archive a segment succeeded"
+	const how, expected = "pg_stat_archiver, pg_ls_archive_statusdir(), pg_walfile_name()", "the last attempt to archive a segment succeeded"
 	mode, exists, why := n.setting("archive_mode")
 	switch {
 	case why != "":
@@ -183,7 +184,47 @@ func walArchived(n node) []Finding {
 	if a.LastArchived == nil {
 		return []Finding{pass("no attempt to archive is on record, and nothing is known to wait").evidence("last archived never"+waiting, expected, how)}
 	}
+	if behind := n.unarchived(); behind > archiveSegments && n.f.ServerNow.Sub(*a.LastArchived) > archiveSilence {
+		found := fmt.Sprintf("last archived %s (%s), %s is written%s", moment(a.LastArchived), a.LastSegment, a.Current, waiting)
+		switch {
+		case a.WaitingSince == nil && a.Waiting == nil: // they may all be of the last moment
+			return []Finding{unknown("%d finished segments are not archived, and the last was at %s: whether archiving hangs is not known before PostgreSQL 12", behind, moment(a.LastArchived)).evidence(found, expected, how)}
+		case a.WaitingSince != nil && n.f.ServerNow.Sub(*a.WaitingSince) > archiveSilence:
+			return []Finding{fail("archiving hangs: %d finished segments are not archived, the last that was at %s, and no attempt failed since", behind, moment(a.LastArchived)).evidence(found, expected, how)}
+		}
+	}
 	return []Finding{pass("the last segment was archived%s", waiting).evidence("last archived "+moment(a.LastArchived)+waiting, expected, how)}
+}
+
+// Archiving hangs when so many segments lie behind for so long: both, since an idle
+// node archives nothing for days, and a busy one finishes many segments in a moment.
+const (
+	archiveSegments = 4
+	archiveSilence  = 15 * time.Minute
+)
+
+// unarchived is how many finished segments lie between the one that was archived
+// last and the one that is written; 0 when that cannot be told: of another
+// timeline, of a file that is no segment, or in recovery.
+func (n node) unarchived() int64 {
+	a := n.f.Archiver
+	size, ok := n.walSetting("wal_segment_size")
+	if !ok || size < 1 || len(a.Current) != 24 || len(a.LastSegment) != 24 || a.Current[:8] != a.LastSegment[:8] {
+		return 0
+	}
+	number := func(name string) int64 {
+		high, err1 := strconv.ParseUint(name[8:16], 16, 32)
+		low, err2 := strconv.ParseUint(name[16:], 16, 32)
+		if err1 != nil || err2 != nil {
+			ok = false
+		}
+		return int64(high)*((1<<32)/size) + int64(low)
+	}
+	behind := number(a.Current) - number(a.LastSegment) - 1
+	if !ok {
+		return 0
+	}
+	return behind
 }
 
 func moment(t *time.Time) string {
