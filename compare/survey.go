@@ -227,8 +227,8 @@ func readColumns(ctx context.Context, tx pgx.Tx, version int, byOID map[uint32]*
 		SELECT a.attrelid, a.attname, a.attnum, pg_catalog.format_type(a.atttypid, a.atttypmod), pg_catalog.format_type(b.base, NULL),
 			b.typtype::text, t.typcategory::text, EXISTS (SELECT FROM pg_catalog.pg_cast x WHERE x.castsource = b.base AND x.casttarget = 'text'::regtype AND x.oid >= 16384),
 			`+notNull(version)+`, `+generated+`,
-			coalesce((SELECT string_agg(pg_catalog.quote_ident(p.attname), ', ' ORDER BY p.attnum) FROM pg_catalog.pg_attribute p WHERE p.attnum > 0 AND NOT p.attisdropped
-				AND p.attrelid = CASE WHEN t.typtype = 'c' THEN t.typrelid WHEN t.typcategory = 'A' THEN (SELECT e.typrelid FROM pg_catalog.pg_type e WHERE e.oid = t.typelem) END), '')
+			coalesce(CASE WHEN t.typtype = 'c' OR t.typcategory = 'A' THEN (SELECT string_agg(pg_catalog.quote_ident(p.attname), ', ' ORDER BY p.attnum) FROM pg_catalog.pg_attribute p WHERE p.attnum > 0 AND NOT p.attisdropped
+				AND p.attrelid = CASE WHEN t.typtype = 'c' THEN t.typrelid ELSE (SELECT e.typrelid FROM pg_catalog.pg_type e WHERE e.oid = t.typelem) END) END, '')
 		FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		JOIN base b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.base
 		WHERE c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND NOT n.nspname = ANY ($1)
