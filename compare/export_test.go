@@ -18,3 +18,8 @@ func SetFirstChunk(t *testing.T, first, gauge int64) {
 	firstChunk, gaugePages = first, gauge
 	t.Cleanup(func() { firstChunk, gaugePages = oldFirst, oldGauge })
 }
+
+// Note adds a line to a ledger.
+func (l *Ledger) Note() error {
+	return l.void(&task{dataSet: "reference", schema: "public", name: "none"}, "n1")
+}
