@@ -18,11 +18,7 @@ import (
 func TestNoWrongMatch(t *testing.T) {
 	nodes := pairOf(t, lab.Options{Config: []string{"autovacuum = off"}})
 	top := static(nodes)
-	one := func(t *testing.T, table string, req compare.Request) compare.Table {
-		t.Helper()
-		req.Topology, req.Static, req.Tables = top, true, []string{table}
-		return tableOf(t, run(t, req), table)
-	}
+	one := single(top)
 
 	// A key's text must name the row again when it is read anew: the SQL names of
 	// these types mean a length of one, and "char" has no text of all majors.
@@ -285,11 +281,7 @@ func TestNoFalseAlarm(t *testing.T) {
 	// For each way in which rows without a key are looked at: listed, or counted in
 	// passes, in one statement or in parts.
 	t.Run("and rows without a key", func(t *testing.T) {
-		one := func(t *testing.T, table string, req compare.Request) compare.Table {
-			t.Helper()
-			req.Topology, req.Static, req.Tables = top, true, []string{table}
-			return tableOf(t, run(t, req), table)
-		}
+		one := single(top)
 		execAll(t, nodes, `CREATE TABLE bag_asks (id int, v int); INSERT INTO bag_asks SELECT g, 0 FROM generate_series(1, 6000) g; CREATE TABLE bounds (n int); INSERT INTO bounds VALUES (5000);
 			CREATE TABLE bag_few (id int, v int); INSERT INTO bag_few SELECT g % 2, 0 FROM generate_series(1, 10) g; ANALYZE bag_asks`)
 		execAll(t, nodes[1:], "UPDATE bounds SET n = 6500; UPDATE bag_asks SET v = 1 WHERE id = 1; DELETE FROM bag_asks WHERE id = 2")

@@ -23,11 +23,11 @@ const onePass = 2 * evidenceBatch
 func (r *rechecker) inPasses(ctx context.Context, suspects *spool, buckets []int64, fenced bool, round int, moving *spool) error {
 	from := suspects.reader(0)
 	var listed []suspect
+	doubted := &spool{} // of some buckets: persistent ones, if it is not the condition
+	defer doubted.close()
 	for chunk := range slices.Chunk(buckets, hashedAtOnce) {
 		begin, counts, still, kept := from.at(), *r.counts, moving.at(), len(listed)
 		var cut int64
-		doubted := &spool{} // persistent ones, if it is not the condition
-		defer doubted.close()
 		err := r.whole(ctx, func() error {
 			from, *r.counts, listed, cut = suspects.reader(begin), counts, listed[:kept], 0
 			moving.rewind(still)

@@ -41,11 +41,7 @@ func TestSchemasOf18(t *testing.T) {
 func TestSchemas(t *testing.T) {
 	nodes := pairOf(t, lab.Options{Config: []string{"autovacuum = off"}})
 	top := static(nodes)
-	one := func(t *testing.T, table string, req compare.Request) compare.Table {
-		t.Helper()
-		req.Topology, req.Static, req.Tables = top, true, []string{table}
-		return tableOf(t, run(t, req), table)
-	}
+	one := single(top)
 	modes := []compare.Mode{compare.Exact, compare.Strong, compare.Value}
 
 	t.Run("a key of a domain over an enum", func(t *testing.T) {

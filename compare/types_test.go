@@ -25,6 +25,16 @@ func static(nodes []*lab.Node) *schema.Topology {
 	return top
 }
 
+// single returns what compares one table of a topology between whose nodes nothing
+// replicates.
+func single(top *schema.Topology) func(t *testing.T, table string, req compare.Request) compare.Table {
+	return func(t *testing.T, table string, req compare.Request) compare.Table {
+		t.Helper()
+		req.Topology, req.Static, req.Tables = top, true, []string{table}
+		return tableOf(t, run(t, req), table)
+	}
+}
+
 type typeCase struct {
 	name   string
 	setup  string

@@ -19,9 +19,7 @@ import (
 // look like a digest.
 func (r *Report) Redact(what Redaction) {
 	without := r.Redacted == RedactAll
-	if r.Redacted == RedactAll || r.Redacted == RedactValues && what == RedactNone {
-		what = r.Redacted
-	}
+	what = what.atLeast(r.Redacted)
 	if what == RedactNone || r.Comparison == nil {
 		return
 	}
@@ -86,12 +84,13 @@ func said(texts []string, what Redaction) []string {
 // earlier report was already without. Its keys were read anew; of a report that
 // shows the earlier one's own rows, set Redacted to the earlier one's and call Redact.
 func (r *Report) RedactAs(earlier *Report, what Redaction) {
-	switch {
-	case earlier.Redacted == RedactAll:
-		r.Redact(RedactAll)
-	case earlier.Redacted == RedactValues && what == RedactNone:
-		r.Redact(RedactValues)
-	default:
-		r.Redact(what)
+	r.Redact(what.atLeast(earlier.Redacted))
+}
+
+// atLeast is what to take out when so much was taken out before.
+func (what Redaction) atLeast(before Redaction) Redaction {
+	if before == RedactAll || before == RedactValues && what == RedactNone {
+		return before
 	}
+	return what
 }

@@ -253,9 +253,9 @@ var bdrLogging = query{
 }
 
 // bdrHistory counts the conflicts that are kept, for 30 days by default. It says
-// something only where the table is written at all; conflicts of tables that
-// others are hidden by row-level security from who is no member of the role for
-// them, which came with 3.7, as the relation did.
+// something only where the table is written at all; conflicts of tables
+// of other owners are hidden by row-level security from who is no member of the role
+// for them, which came with 3.7, as the relation did.
 var bdrHistory = query{
 	part: PartHistory, what: "bdr.conflict_history_summary", grants: append(slices.Clone(bdrRights), "GRANT bdr_read_all_conflicts TO %s"), sees: "bdr_read_all_conflicts",
 	sql: "SELECT count(*) AS total FROM bdr.conflict_history_summary",
